@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The knobs, set by the loader before the programs are verified. A filter_* that is off costs nothing: the verifier
+ * sees a constant and removes the branch.
+ */
+#ifndef TCPTRAIL_CONFIG_H
+#define TCPTRAIL_CONFIG_H
+
+#include "kernel.h"
+
+#define PORT_WORDS 1024 /* 65,536 ports, 64 to a word */
+
+volatile const bool filter_pid;
+volatile const bool filter_netns;
+volatile const bool filter_cgroup;
+volatile const bool filter_states;
+volatile const bool filter_lport;
+volatile const bool filter_rport;
+volatile const bool filter_version;
+
+volatile const __u16 target_old;   /* bit per state */
+volatile const __u16 target_new;   /* bit per state */
+volatile const __u16 target_state; /* bit per state, either side */
+volatile const bool target_ipv4;   /* on the wire: a v4-mapped connection is IPv4 */
+volatile const __u64 target_lports[PORT_WORDS];
+volatile const __u64 target_rports[PORT_WORDS];
+
+/* Our own thread group while it walks descriptors: the walk may drop a last reference and so run somebody's close(). */
+__u32 walker_pid;
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From a transition to a record in the ring. */
+#ifndef TCPTRAIL_EMIT_H
+#define TCPTRAIL_EMIT_H
+
+#include "filter.h"
+#include "reason.h"
+#include "ring.h"
+
+/* One transition on its way out. */
+struct transition {
+	__u64 time_ns;
+	__u64 since_ns;
+	__u8 old;
+	__u8 new;
+	__u8 flags; /* enum record_flags */
+};
+
+static __always_inline void put_v4(__u8 *to, __be32 address)
+{
+	__u32 *word = (__u32 *)to;
+
+	word[0] = 0;
+	word[1] = 0;
+	word[2] = bpf_htonl(0xffff);
+	word[3] = address;
+}
+
+static __always_inline void put_v6(__u8 *to, const struct in6_addr *address)
+{
+	__u32 *word = (__u32 *)to;
+
+	word[0] = address->in6_u.u6_addr32[0];
+	word[1] = address->in6_u.u6_addr32[1];
+	word[2] = address->in6_u.u6_addr32[2];
+	word[3] = address->in6_u.u6_addr32[3];
+}
+
+static __always_inline void fill_addresses(struct record *record, const struct sock *sk, const struct tcp_sock *tp)
+{
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		put_v6(record->laddr, &sk->__sk_common.skc_v6_rcv_saddr);
+		put_v6(record->raddr, &sk->__sk_common.skc_v6_daddr);
+	} else {
+		put_v4(record->laddr, tp->inet_conn.icsk_inet.inet_saddr);
+		put_v4(record->raddr, sk->__sk_common.skc_daddr);
+	}
+}
+
+static __always_inline void fill_owner(struct record *record, const struct entry *entry)
+{
+	__u64 *comm = (__u64 *)record->comm;
+
+	if (!entry) {
+		record->pid = 0;
+		record->evidence = EVIDENCE_NONE;
+		comm[0] = 0;
+		comm[1] = 0;
+		return;
+	}
+	record->pid = entry->pid;
+	record->evidence = entry->evidence;
+	comm[0] = ((const __u64 *)entry->comm)[0];
+	comm[1] = ((const __u64 *)entry->comm)[1];
+}
+
+static __always_inline void fill_record(struct record *record, const struct sock *sk, const struct tcp_sock *tp,
+					const struct entry *entry, const struct transition *transition)
+{
+	const struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+
+	/* The helper would make one; asking for it only the first time saves a call in all other transitions. */
+	record->cookie = cookie ? cookie : bpf_get_socket_cookie((void *)sk);
+	record->time_ns = transition->time_ns;
+	record->since_ns = transition->since_ns;
+	record->cgroup_id = cgroup ? cgroup->kn->id : 0;
+	record->netns = sk->__sk_common.skc_net.net->ns.inum;
+	record->uid = sk->sk_uid.val;
+	record->running_pid = bpf_get_current_pid_tgid() >> 32;
+	fill_owner(record, entry);
+	fill_addresses(record, sk, tp);
+	record->lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	record->rport = bpf_ntohs(sk->__sk_common.skc_dport);
+	record->family = sk->__sk_common.skc_family;
+	record->sk_err = sk->sk_err;
+	record->old = transition->old;
+	record->new = transition->new;
+	record->flags = transition->flags;
+	record->reason = REASON_NONE;
+	record->next = 0;
+	record->pad = 0;
+}
+
+static __always_inline void fill_closing(struct closing_record *closing, const struct sock *sk,
+					 const struct tcp_sock *tp, const struct entry *entry, __u8 old)
+{
+	closing->head.reason = close_reason(sk, tp, old, entry ? entry->signs : 0);
+	closing->head.next = next_state(sk, old, closing->head.reason);
+	closing->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
+	/* tcp_rcv_nxt_update() counts sequence numbers, of which a FIN takes one. */
+	closing->bytes_received = tp->bytes_received - !!(sk->__sk_common.skc_flags & 1 << SOCK_DONE);
+	closing->retransmits = tp->total_retrans;
+	closing->srtt_us = tp->srtt_us >> 3; /* kept times eight: tcp_rtt_estimator() */
+}
+
+static __always_inline void emit(struct counters *counters, const struct sock *sk, const struct tcp_sock *tp,
+				 const struct entry *entry, const struct transition *transition)
+{
+	counters->seen++;
+	if (!is_wanted(sk, entry, transition->old, transition->new, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
+		       bpf_ntohs(sk->__sk_common.skc_dport))) {
+		counters->filtered++;
+		return;
+	}
+
+	__u64 index;
+	struct slot *slot = reserve(&index);
+
+	if (!slot) {
+		counters->lost++;
+		return;
+	}
+	fill_record(&slot->record.head, sk, tp, entry, transition);
+	if (transition->new == TCP_CLOSE)
+		fill_closing(&slot->record, sk, tp, entry, transition->old);
+	commit(slot, index);
+	wake_reader();
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef TCPTRAIL_MAPS_H
+#define TCPTRAIL_MAPS_H
+
+#include "record.h"
+
+#define MAX_TARGETS 256 /* values of one filter flag: a command line, not a database */
+#define MAX_SUBFLOWS 65536 /* MPTCP sockets at start; a host has few, and one too many loses only its owner */
+
+enum sign {
+	SIGN_RESET_RECEIVED = 1 << 0,
+	SIGN_RESET_SENT = 1 << 1,
+	SIGN_EXITING = 1 << 2, /* its holder was exiting when it sent the first FIN */
+};
+
+/* What we know of a socket. */
+struct entry {
+	__u64 since_ns; /* entered 'state' at; 0: unknown */
+	__u32 pid;	/* owner */
+	__u8 state;	/* the state we last saw, which is the kernel's unless an event was missed */
+	__u8 evidence;	/* enum evidence */
+	__u8 signs;	/* enum sign */
+	__u8 held_old;	/* old state of the record held back; 0: none */
+	__u64 held_ns;	/* time of the record held back */
+	__u64 held_since_ns;
+	__u8 comm[TASK_COMM_LEN];
+};
+
+_Static_assert(sizeof(struct entry) == 48, "struct entry has a hole");
+
+/*
+ * Life: made at the first event of a socket, by the descriptor walk for sockets older than us, or by the kernel itself
+ * (F_CLONE) when a listener's child is made. Read and changed by every later event. Freed by the kernel with its
+ * socket. It cannot fill up; an allocation that fails is counted in counters.untracked.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct entry);
+} entries SEC(".maps");
+
+/*
+ * Life: only ever incremented, each CPU its own, from programs that do not migrate; summed by the reader.
+ *
+ * transitions counts what the kernel did, whatever the filter and the ring make of it. LISTEN to SYN_RECV is a birth:
+ * the listener stays. One more is counted for a transition that was missed, from the state we had to the one it must
+ * have come to, so that the gauge of every state follows from this matrix alone.
+ */
+struct counters {
+	__u64 transitions[TCP_STATES * TCP_STATES]; /* [old * TCP_STATES + new] */
+	__u64 seen;				    /* = submitted to the ring + lost + filtered */
+	__u64 lost;
+	__u64 filtered;
+	__u64 missed;
+	__u64 untracked; /* events of sockets for which no entry could be had */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counts SEC(".maps");
+
+/* Who holds the MPTCP socket of a TCP subflow. */
+struct subflow {
+	__u32 pid;
+	__u32 netns;
+	__u8 comm[TASK_COMM_LEN];
+};
+
+/* Life: filled by walk_descriptors, read by adopt_subflows, emptied by the loader right after. Key: struct sock *. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SUBFLOWS);
+	__type(key, __u64);
+	__type(value, struct subflow);
+} subflows SEC(".maps");
+
+/* Life of the three: filled by the loader before anything is attached, then only read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TARGETS);
+	__type(key, __u32);
+	__type(value, __u8);
+} target_pids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TARGETS);
+	__type(key, __u32);
+	__type(value, __u8);
+} target_netns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TARGETS);
+	__type(key, __u64);
+	__type(value, __u8);
+} target_cgroups SEC(".maps");
+
+#endif

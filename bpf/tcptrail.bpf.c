@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Programs that follow every TCP socket of the host, in all network namespaces, and put what passes the filter into a
+ * per-CPU rings. Linux 5.12 or newer with BTF: bpf_get_socket_cookie() for tracing (c5dbb89fc2ac), tp_btf, ring buffer.
+ *
+ * Attach before walking descriptors: a live event makes the entry, and the walk only fills in what no event has said.
+ */
+#include "kernel.h"
+#include "record.h"
+#include "config.h"
+#include "maps.h"
+#include "owner.h"
+#include "filter.h"
+#include "reason.h"
+#include "emit.h"
+
+static __always_inline struct counters *my_counters(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
+
+static __always_inline void count_transition(struct counters *counters, __u8 old, __u8 new)
+{
+	counters->transitions[(old & (TCP_STATES - 1)) * TCP_STATES + (new & (TCP_STATES - 1))]++;
+}
+
+/* The kernel skips a tracing program that already runs on this CPU, so an event can pass unseen. */
+static __always_inline bool heal(struct counters *counters, struct entry *entry, __u8 old)
+{
+	if (entry->state == old)
+		return false;
+	counters->missed++;
+	count_transition(counters, entry->state, old);
+	entry->since_ns = 0;
+	return true;
+}
+
+/*
+ * Ports that are not there yet. Before 6.15 (a3a128f611a9) a child is traced before its addresses and its cookie are
+ * set; a connecting socket has no local port until after CLOSE to SYN_SENT, which matters when ports are asked for.
+ */
+static __always_inline bool is_too_early(const struct sock *sk, const struct tcp_sock *tp, __u8 old, __u8 new)
+{
+	if (old == TCP_LISTEN && new == TCP_SYN_RECV)
+		return sk->__sk_common.skc_dport == 0;
+	return filter_lport && new == TCP_SYN_SENT && tp->inet_conn.icsk_inet.inet_sport == 0;
+}
+
+static __always_inline void hold(struct entry *entry, const struct transition *transition)
+{
+	entry->held_old = transition->old;
+	entry->held_ns = transition->time_ns;
+	entry->held_since_ns = transition->since_ns;
+}
+
+static __noinline int emit_held(struct counters *counters, const struct sock *sk, struct entry *entry, __u8 new)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct transition transition = {
+		.time_ns = entry->held_ns,
+		.since_ns = entry->held_since_ns,
+		.old = entry->held_old,
+		.new = new,
+		.flags = RECORD_LATE,
+	};
+
+	entry->held_old = 0;
+	if (tp)
+		emit(counters, sk, tp, entry, &transition);
+	return 0;
+}
+
+static __always_inline void advance(struct entry *entry, const struct transition *transition)
+{
+	if (transition->old == transition->new)
+		return; /* close() after shutdown(): the state goes on and so does its clock */
+	entry->state = transition->new;
+	entry->since_ns = transition->time_ns;
+	if (transition->new == TCP_SYN_SENT || transition->new == TCP_SYN_RECV)
+		entry->signs = 0; /* a new connection; connect(AF_UNSPEC) lets one socket have several */
+}
+
+static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL unless all 16 bits say TCP */
+	struct counters *counters = my_counters();
+
+	if (!tp || !counters)
+		return 0;
+
+	struct entry fresh = {.state = old};
+	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	struct transition transition = {.time_ns = bpf_ktime_get_ns(), .old = old, .new = new};
+
+	count_transition(counters, old, new);
+	if (!entry) {
+		counters->untracked++;
+		emit(counters, sk, tp, NULL, &transition);
+		return 0;
+	}
+	if (heal(counters, entry, old))
+		transition.flags |= RECORD_MISSED;
+	if (entry->held_old)
+		emit_held(counters, sk, entry, old);
+	note_owner(entry, old, new);
+	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
+		transition.since_ns = entry->since_ns;
+	advance(entry, &transition);
+	if (is_too_early(sk, tp, old, new))
+		hold(entry, &transition);
+	else
+		emit(counters, sk, tp, entry, &transition);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
+{
+	return follow(sk, old, new);
+}
+
+/* The end of every full socket: closes the books of one whose transition to CLOSE was missed. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+{
+	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct counters *counters = my_counters();
+
+	if (!entry || entry->state == TCP_CLOSE || !tp || !counters)
+		return 0;
+
+	struct transition transition = {
+		.time_ns = bpf_ktime_get_ns(),
+		.since_ns = entry->since_ns,
+		.old = entry->state,
+		.new = TCP_CLOSE,
+		.flags = RECORD_MISSED,
+	};
+
+	counters->missed++;
+	count_transition(counters, transition.old, TCP_CLOSE);
+	if (entry->held_old)
+		emit_held(counters, sk, entry, entry->state);
+	advance(entry, &transition);
+	emit(counters, sk, tp, entry, &transition);
+	return 0;
+}
+
+static __always_inline int note_sign(const struct sock *sk, __u8 sign)
+{
+	if (!sk)
+		return 0;
+
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	if (!tp)
+		return 0; /* a minisock, or not TCP */
+
+	struct entry fresh = {.state = sk->__sk_common.skc_state};
+	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (entry)
+		entry->signs |= sign;
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(tcp_receive_reset, struct sock *sk)
+{
+	return note_sign(sk, SIGN_RESET_RECEIVED);
+}
+
+/* sk is NULL when the reset answers a packet that belongs to no socket; a reason is added from 6.10 on. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(tcp_send_reset, const struct sock *sk)
+{
+	return note_sign(sk, SIGN_RESET_SENT);
+}
+
+static __always_inline int note_accept(struct sock *sk)
+{
+	if (!sk)
+		return 0;
+
+	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
+
+	if (entry)
+		own(entry, bpf_get_current_task_btf(), EVIDENCE_ACCEPT);
+	return 0;
+}
+
+/* Optional: needs trampolines, which some kernels refuse. The loader keeps the one that fits the kernel. */
+SEC("fexit/inet_csk_accept")
+int BPF_PROG(inet_csk_accept_flags, struct sock *listener, int flags, int *err, bool kern, struct sock *sk)
+{
+	return note_accept(sk);
+}
+
+SEC("fexit/inet_csk_accept") /* from 6.10 on (92ef0fd55ac8) */
+int BPF_PROG(inet_csk_accept_arg, struct sock *listener, struct proto_accept_arg *arg, struct sock *sk)
+{
+	return note_accept(sk);
+}
+
+static __always_inline void adopt(struct sock *sk, const struct task_struct *task)
+{
+	struct entry fresh = {.state = sk->__sk_common.skc_state};
+	struct entry *entry = bpf_sk_storage_get(&entries, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (entry && entry->evidence == EVIDENCE_NONE)
+		own(entry, task, EVIDENCE_FD);
+}
+
+/*
+ * An MPTCP socket holds the descriptor of TCP subflows that have none themselves; Go listens that way by default. The
+ * verifier lets no program turn the one into the other, so the subflow is noted here and met in adopt_subflows.
+ */
+static __always_inline void note_subflow(struct sock *sk, const struct task_struct *task)
+{
+	struct subflow subflow = {.pid = task->tgid, .netns = sk->__sk_common.skc_net.net->ns.inum};
+	__u64 key;
+
+	if (!bpf_core_type_exists(struct mptcp_sock))
+		return;
+	key = (__u64)BPF_CORE_READ((struct mptcp_sock *)sk, first);
+	copy_comm(subflow.comm, task->group_leader);
+	if (key)
+		bpf_map_update_elem(&subflows, &key, &subflow, BPF_ANY);
+}
+
+/* Every descriptor of every process, in all network namespaces. */
+SEC("iter/task_file")
+int walk_descriptors(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	if (!task || !file)
+		return 0;
+
+	struct socket *socket = bpf_sock_from_file(file);
+
+	if (!socket)
+		return 0;
+
+	struct sock *sk = socket->sk;
+
+	if (!sk)
+		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP)
+		adopt(sk, task);
+	else if (sk->sk_protocol == IPPROTO_MPTCP)
+		note_subflow(sk, task);
+	return 0;
+}
+
+/* Every TCP socket of the reader's network namespace; meets the subflows that walk_descriptors noted. */
+SEC("iter/tcp")
+int adopt_subflows(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+
+	if (!skc)
+		return 0;
+
+	__u64 key = (__u64)skc;
+	struct subflow *subflow = bpf_map_lookup_elem(&subflows, &key);
+	struct tcp_sock *tp = subflow ? bpf_skc_to_tcp_sock(skc) : NULL;
+
+	if (!tp)
+		return 0;
+
+	struct entry fresh = {.state = skc->skc_state};
+	struct entry *entry = bpf_sk_storage_get(&entries, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!entry || entry->evidence != EVIDENCE_NONE)
+		return 0;
+	entry->pid = subflow->pid;
+	entry->evidence = EVIDENCE_FD;
+	__builtin_memcpy(entry->comm, subflow->comm, sizeof(entry->comm));
+	return 0;
+}
+
+/* Never used: a type reaches Go only through a map or a variable. */
+const enum evidence *evidence_for_go;
+const enum reason *reason_for_go;
+const enum record_flags *record_flags_for_go;
+const struct ring *ring_for_go;
+const struct slot *slot_for_go;
+
+char LICENSE[] SEC("license") = "GPL";
