@@ -1,0 +1,56 @@
+// Command tcptrail traces TCP state transitions; see internal/README.md for its parts.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/tcptrail/tcptrail/internal/cli"
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/privilege"
+	"github.com/tcptrail/tcptrail/internal/proc"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// pendingSignals is how many signals may wait while one is handled.
+const pendingSignals = 8
+
+func main() {
+	// Ignored, a closed pipe is an error of write() that ends the session in order instead of killing the process.
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, pendingSignals)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
+	os.Exit(cli.Main(&cli.Env{
+		Stdout:        os.Stdout,
+		Stderr:        os.Stderr,
+		Getenv:        os.Getenv,
+		TerminalWidth: terminalWidth,
+		Signals:       signals,
+		Gone:          readerGone(os.Stdout),
+		Proc:          proc.FS{Root: "/proc"},
+		Open:          open,
+		Keep:          privilege.Keep,
+		Version:       version,
+	}, os.Args[1:]))
+}
+
+func open(o kernel.Options) (cli.Source, error) {
+	tracer, err := kernel.Open(o)
+	if err != nil {
+		return nil, err // not tracer: a nil *Tracer would be a Source that is not nil
+	}
+	return tracer, nil
+}
+
+func terminalWidth() int {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}

@@ -1,0 +1,54 @@
+// Command bench measures what tracing costs: connections opened and closed on loopback as fast as two workers can,
+// untraced and traced in turn, so that a drift of the machine's speed hits both. It prints ratios and a Markdown table.
+//
+// It needs root and bin/tcptrail. All traffic stays in network namespaces that it makes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	binary  string
+	rounds  int
+	seconds time.Duration
+	workers int
+	dir     string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/tcptrail", "tracer to measure")
+	flag.IntVar(&o.rounds, "rounds", 5, "pairs of untraced and traced runs")
+	flag.DurationVar(&o.seconds, "seconds", 4*time.Second, "length of one run")
+	flag.IntVar(&o.workers, "workers", 2, "threads that open and close connections")
+	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the traced runs write their JSON")
+	flag.Parse()
+	run := measure
+	if flag.Arg(0) == loadCommand {
+		run = runLoad
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func measure(o options) error {
+	fmt.Printf("%d rounds of %v, %d workers, %d transitions a connection\n\n", o.rounds, o.seconds, o.workers,
+		transitionsPerConnection)
+	saturation, err := measureSaturation(o)
+	if err != nil {
+		return err
+	}
+	inKernel, err := measureKernel(o)
+	if err != nil {
+		return err
+	}
+	report(os.Stdout, saturation, inKernel)
+	return nil
+}

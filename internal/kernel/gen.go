@@ -1,0 +1,3 @@
+package kernel
+
+//go:generate go tool bpf2go -target bpfel -cc clang-19 -strip llvm-strip-19 -type ring -type slot -type record -type closing_record -type evidence -type reason -type record_flags bpf ../../bpf/tcptrail.bpf.c -- -O2 -g -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter

@@ -1,0 +1,185 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tcptrail/tcptrail/internal/nettest"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// stage is a network namespace, a tracer that sees it alone, and what it has seen. Actors are started before or after
+// the tracer, so that sockets can be older than it.
+type stage struct {
+	t      *testing.T
+	ns     *nettest.NS
+	tracer *Tracer
+	names  map[uint32]string // actors by pid
+	done   chan error
+	events []tcp.Event // complete after end
+}
+
+func newStage(t *testing.T) *stage {
+	return &stage{t: t, ns: nettest.NewNS(t), names: map[uint32]string{}}
+}
+
+func (s *stage) actor(name string) *nettest.Actor {
+	s.t.Helper()
+	a := nettest.StartActor(s.t, s.ns, name)
+	s.names[uint32(a.PID())] = name
+	return a
+}
+
+func (s *stage) spawn(parent *nettest.Actor, name string, conns ...*nettest.Conn) (*nettest.Actor, []*nettest.Conn) {
+	s.t.Helper()
+	a, inherited := parent.Spawn(name, conns...)
+	s.names[uint32(a.PID())] = name
+	return a, inherited
+}
+
+// trace starts the tracer, walk included; what happens from now on is recorded.
+func (s *stage) trace(o Options) {
+	s.t.Helper()
+	if o.Filter.NetNS == nil {
+		o.Filter.NetNS = []uint32{s.ns.Inode()}
+	}
+	var err error
+	if s.tracer, err = Open(o); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := s.tracer.Close(); err != nil {
+			s.t.Errorf("close tracer: %v", err)
+		}
+	})
+	unknown, err := s.tracer.Adopt()
+	if err != nil || unknown != 0 {
+		s.t.Fatalf("adopt: %d unknown, %v", unknown, err)
+	}
+	s.done = make(chan error, 1)
+	go func() {
+		for {
+			err := s.tracer.Read(func(e *tcp.Event) { s.events = append(s.events, *e) })
+			if err != nil {
+				s.done <- err
+				return
+			}
+		}
+	}()
+}
+
+// end stops the tracer, waits for the last event, and checks that the books balance.
+func (s *stage) end() Stats {
+	s.t.Helper()
+	if err := s.tracer.Stop(); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := <-s.done; !errors.Is(err, ErrStopped) {
+		s.t.Fatalf("read: %v", err)
+	}
+	stats, err := s.tracer.Stats()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if delivered := uint64(len(s.events)); stats.Seen != delivered+stats.Lost+stats.Filtered {
+		s.t.Errorf("seen %d, but delivered %d + lost %d + filtered %d", stats.Seen, delivered, stats.Lost, stats.Filtered)
+	}
+	if !slices.IsSortedFunc(s.events, func(a, b tcp.Event) int {
+		if a.Late || b.Late {
+			return 0
+		}
+		return int(a.Mono - b.Mono)
+	}) {
+		s.t.Errorf("events are not in the order of their time")
+	}
+	return stats
+}
+
+// of returns the events of one socket.
+func (s *stage) of(c *nettest.Conn) []tcp.Event { return s.ofCookie(c.Cookie()) }
+
+func (s *stage) ofCookie(cookie uint64) []tcp.Event {
+	var events []tcp.Event
+	for _, e := range s.events {
+		if e.Cookie == cookie {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// expect compares the life of a socket with lines such as
+//
+//	FIN_WAIT2>CLOSE close:client fin_local next=TIME_WAIT
+//
+// where "accepted:server" stands for the evidence that accept() leaves: accept where it can be watched, else listen.
+func (s *stage) expect(c *nettest.Conn, want ...string) {
+	s.t.Helper()
+	s.expectCookie(c.Cookie(), want...)
+}
+
+func (s *stage) expectCookie(cookie uint64, want ...string) {
+	s.t.Helper()
+	accepted := "listen:"
+	if s.tracer.accept != nil {
+		accepted = "accept:"
+	}
+	for i := range want {
+		want[i] = strings.Replace(want[i], "accepted:", accepted, 1)
+	}
+	var got []string
+	for _, e := range s.ofCookie(cookie) {
+		got = append(got, s.line(&e))
+	}
+	if !slices.Equal(got, want) {
+		s.t.Errorf("socket %#x:\n got  %s\n want %s", cookie, strings.Join(got, "\n      "), strings.Join(want, "\n      "))
+	}
+}
+
+func (s *stage) line(e *tcp.Event) string {
+	line := fmt.Sprintf("%v>%v", e.Old, e.New)
+	if e.PID != 0 {
+		name := s.names[e.PID]
+		if got := string(e.Comm.Bytes()); got != name {
+			name = fmt.Sprintf("%s(pid %d, known as %q)", got, e.PID, name)
+		}
+		line += fmt.Sprintf(" %v:%s", e.Evidence, name)
+	}
+	if e.Reason != tcp.ReasonNone {
+		line += " " + e.Reason.String()
+	}
+	if e.Next != 0 {
+		line += " next=" + e.Next.String()
+	}
+	if e.Missed {
+		line += " missed"
+	}
+	return line
+}
+
+// last returns the last event of a socket.
+func (s *stage) last(c *nettest.Conn) tcp.Event {
+	s.t.Helper()
+	events := s.of(c)
+	if len(events) == 0 {
+		s.t.Fatalf("socket %#x: no events", c.Cookie())
+	}
+	return events[len(events)-1]
+}
+
+func (s *stage) wait(c *nettest.Conn, state nettest.State) {
+	s.t.Helper()
+	if _, err := s.ns.WaitSocket(c.Cookie(), state); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) sysctl(name, value string) {
+	s.t.Helper()
+	if err := s.ns.Sysctl(name, value); err != nil {
+		s.t.Fatal(err)
+	}
+}

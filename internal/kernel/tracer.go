@@ -1,0 +1,187 @@
+// Package kernel is the one package that talks to BPF: it loads the programs of bpf/, attaches them, reads their
+// records and counters, and walks descriptors and sockets. It hands out the words of package tcp and keeps the
+// kernel's own to itself.
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptrail/tcptrail/internal/filter"
+)
+
+// Options say what to trace. The zero value traces everything with the ring's built-in size.
+type Options struct {
+	// Filter is what the kernel decides of it; Filter.MatchRest is left to the caller.
+	Filter filter.Filter
+	// RingBytes is the most that the rings between kernel and reader may take, over all CPUs, though each has room
+	// for 512 records at least; 0 is 16 MiB.
+	RingBytes int
+}
+
+// Tracer follows every TCP socket of the host. Read and Stop may run in different goroutines, and Stats in any; all
+// else is for one goroutine. It needs Linux 5.12 with BTF, CAP_BPF and CAP_PERFMON.
+type Tracer struct {
+	programs *requiredPrograms
+	maps     *requiredMaps
+	sleeps   *ebpf.Variable
+	walker   *ebpf.Variable
+	accept   *ebpf.Collection // nil where the kernel refuses trampolines
+	links    []link.Link
+	reader   *reader
+	notes    []string
+}
+
+type requiredPrograms struct {
+	SetState      *ebpf.Program `ebpf:"inet_sock_set_state"`
+	DestroySock   *ebpf.Program `ebpf:"tcp_destroy_sock"`
+	ReceiveReset  *ebpf.Program `ebpf:"tcp_receive_reset"`
+	SendReset     *ebpf.Program `ebpf:"tcp_send_reset"`
+	Walk          *ebpf.Program `ebpf:"walk_descriptors"`
+	AdoptSubflows *ebpf.Program `ebpf:"adopt_subflows"`
+	_             struct{}
+}
+
+type requiredMaps struct {
+	Rings         *ebpf.Map `ebpf:"rings"`
+	Doorbell      *ebpf.Map `ebpf:"doorbell"`
+	Entries       *ebpf.Map `ebpf:"entries"`
+	Counts        *ebpf.Map `ebpf:"counts"`
+	Subflows      *ebpf.Map `ebpf:"subflows"`
+	TargetPids    *ebpf.Map `ebpf:"target_pids"`
+	TargetNetns   *ebpf.Map `ebpf:"target_netns"`
+	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
+}
+
+// Open loads the programs and attaches them: from its return on, every transition is seen. Sockets older than that
+// have no owner until Adopt has run. A kernel that cannot do it, or a process that may not, is an *UnsupportedError.
+func Open(o Options) (_ *Tracer, err error) {
+	if err := checkHost(); err != nil {
+		return nil, err
+	}
+	t := &Tracer{}
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
+	cache := btf.NewCache()
+	if err := t.load(o, cache); err != nil {
+		return nil, explain("load", err)
+	}
+	if t.reader, err = newReader(t.maps, t.sleeps); err != nil {
+		return nil, err
+	}
+	if err := t.attach(); err != nil {
+		return nil, explain("attach", err)
+	}
+	if err := t.attachAccept(cache); err != nil {
+		t.notes = append(t.notes, acceptNote(err))
+	}
+	return t, nil
+}
+
+func (t *Tracer) load(o Options, cache *btf.Cache) error {
+	spec, err := loadBpf()
+	if err != nil {
+		return err
+	}
+	var variables bpfVariableSpecs
+	if err := spec.Assign(&variables); err != nil {
+		return err
+	}
+	if err := configure(&variables, &o.Filter); err != nil {
+		return err
+	}
+	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
+		return err
+	}
+	delete(spec.Programs, bpfProgInetCskAcceptArg)
+	delete(spec.Programs, bpfProgInetCskAcceptFlags)
+
+	var objects struct {
+		requiredPrograms
+		requiredMaps
+		Sleeps *ebpf.Variable `ebpf:"reader_sleeps"`
+		Walker *ebpf.Variable `ebpf:"walker_pid"`
+	}
+	if err := spec.LoadAndAssign(&objects, &ebpf.CollectionOptions{Cache: cache}); err != nil {
+		return err
+	}
+	t.programs, t.maps = &objects.requiredPrograms, &objects.requiredMaps
+	t.sleeps, t.walker = objects.Sleeps, objects.Walker
+	return fillTargets(t.maps, &o.Filter)
+}
+
+// attach arms the programs that note signs before the one that uses them.
+func (t *Tracer) attach() error {
+	for _, p := range []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset, t.programs.DestroySock, t.programs.SetState} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("%v: %w", p, err)
+		}
+		t.links = append(t.links, l)
+	}
+	return nil
+}
+
+// Notes says, a sentence each, what is less exact on this host than it could be.
+func (t *Tracer) Notes() []string { return t.notes }
+
+// Stop detaches the programs and lets Read return what is still in the ring, and then ErrStopped. It may be called
+// more than once and from any goroutine, though not while Open runs.
+func (t *Tracer) Stop() error {
+	return errors.Join(t.detach(), settle(), t.reader.stop())
+}
+
+// settle waits until no program runs any more: they run with preemption disabled, so a grace period of RCU is enough,
+// and MEMBARRIER_CMD_GLOBAL is one (kernel/sched/membarrier.c).
+func settle() error {
+	const membarrierCmdGlobal = 1
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierCmdGlobal, 0, 0); errno != 0 && errno != unix.ENOSYS {
+		return fmt.Errorf("wait for the programs to end: %w", errno)
+	}
+	return nil
+}
+
+func (t *Tracer) detach() error {
+	var errs []error
+	for _, l := range t.links {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Close detaches and frees everything. Nothing is left behind in the kernel.
+func (t *Tracer) Close() error {
+	errs := []error{t.detach()}
+	if t.reader != nil {
+		errs = append(errs, t.reader.close())
+	}
+	if t.accept != nil {
+		t.accept.Close()
+	}
+	if t.programs != nil {
+		errs = append(errs, closeAll(t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset,
+			t.programs.SendReset, t.programs.Walk, t.programs.AdoptSubflows))
+	}
+	if t.maps != nil {
+		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows, t.maps.TargetPids,
+			t.maps.TargetNetns, t.maps.TargetCgroups))
+	}
+	return errors.Join(errs...)
+}
+
+func closeAll[C interface{ Close() error }](closers ...C) error {
+	var errs []error
+	for _, c := range closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,107 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptrail/tcptrail/internal/privilege"
+)
+
+// The oldest kernel with all that the programs call: bpf_get_socket_cookie() for tracing (c5dbb89fc2ac).
+const (
+	oldestMajor = 5
+	oldestMinor = 12
+)
+
+const kernelBTF = "/sys/kernel/btf/vmlinux"
+
+// UnsupportedError is what this kernel lacks, or what this process may not do, with the remedy.
+type UnsupportedError struct {
+	What string // one line: the thing and what to do about it
+	Err  error  // cause; nil when it was found before trying
+}
+
+// Error returns the one line.
+func (e *UnsupportedError) Error() string { return e.What }
+
+// Unwrap returns the cause.
+func (e *UnsupportedError) Unwrap() error { return e.Err }
+
+// checkHost finds what would fail, before anything is loaded.
+func checkHost() error {
+	release := kernelRelease()
+	if isTooOld(release) {
+		return &UnsupportedError{What: fmt.Sprintf(
+			"kernel %s is too old: Linux %d.%d or newer is needed (bpf_get_socket_cookie for tracing)",
+			release, oldestMajor, oldestMinor)}
+	}
+	if _, err := os.Stat(kernelBTF); err != nil {
+		return &UnsupportedError{What: fmt.Sprintf(
+			"kernel %s has no BTF at %s: run a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys", release, kernelBTF),
+			Err: err}
+	}
+	if missing := privilege.Missing(privilege.Trace); missing != 0 {
+		return &UnsupportedError{What: privilege.Describe(privilege.Trace, missing)}
+	}
+	return nil
+}
+
+func kernelRelease() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+// isTooOld says whether release, as uname prints it, is surely too old; a spelling that it cannot read is not.
+func isTooOld(release string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major < oldestMajor || major == oldestMajor && minor < oldestMinor
+}
+
+// explain turns an error of the kernel's refusal into an UnsupportedError and leaves others as they are.
+func explain(operation string, err error) error {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.As(err, &verifier):
+		return &UnsupportedError{What: fmt.Sprintf("kernel %s rejects a program: %v; please report it with the output of uname -a",
+			kernelRelease(), verifier), Err: err}
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return &UnsupportedError{What: "kernel refuses bpf() although the capabilities are there: " + refusal(), Err: err}
+	case errors.Is(err, unix.ENOSYS):
+		return &UnsupportedError{What: "kernel has no bpf(), or a seccomp filter hides it: allow the bpf system call", Err: err}
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return &UnsupportedError{What: fmt.Sprintf("kernel %s lacks a feature: %s", kernelRelease(), firstCause(err)), Err: err}
+	}
+	return fmt.Errorf("%s programs: %w", operation, err)
+}
+
+const lockdownFile = "/sys/kernel/security/lockdown"
+
+// refusal guesses, from what can be read, who said no.
+func refusal() string {
+	if state, err := os.ReadFile(lockdownFile); err == nil && strings.Contains(string(state), "[confidentiality]") {
+		return "lockdown is in confidentiality mode: boot with lockdown=integrity or less"
+	}
+	return "a seccomp filter, an LSM or a container policy says no: allow the bpf system call, or run outside of it"
+}
+
+// firstCause is the innermost error's text without the advice that libraries add.
+func firstCause(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
