@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcptrail/tcptrail/internal/traffic"
 )
 
 // loadCommand makes this program the one that opens and closes connections, in a network namespace of its own.
@@ -40,7 +42,7 @@ func runLoad(o options) error {
 	if err := bringUpLoopback(); err != nil {
 		return err
 	}
-	n, err := load(o.workers, o.seconds)
+	n, err := traffic.For(o.workers, o.seconds)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/tcptrail/tcptrail/internal/traffic"
 )
 
 // options are the flags.
@@ -40,7 +42,7 @@ func main() {
 
 func measure(o options) error {
 	fmt.Printf("%d rounds of %v, %d workers, %d transitions a connection\n\n", o.rounds, o.seconds, o.workers,
-		transitionsPerConnection)
+		traffic.TransitionsPerConnection)
 	saturation, err := measureSaturation(o)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func (f *traceFlags) define(cmd *cobra.Command) {
 	s.StringSliceVar(&f.netns, "netns", nil, "network namespace: self, a pid, a name, a path or an inode number")
 	s.StringSliceVar(&f.cgroups, "cgroup", nil, "cgroup v2 and all below it: self, a path or an id")
 	s.StringVarP(&f.output, "output", "o", "table", "table, wide, json or csv")
-	s.StringVarP(&f.time, "time", "T", "", "time as clock, full, unix, relative or none")
+	s.StringVarP(&f.time, "time", "T", "auto", "time as clock, full, unix, relative or none; in tables only")
 	s.StringVar(&f.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
 	s.BoolVar(&f.noHeader, "no-header", false, "no header line")
 	s.Uint64VarP(&f.limit, "limit", "n", 0, "end after this many transitions; 0 is never")
@@ -125,12 +125,8 @@ func (f *traceFlags) outputOptions(env *Env) (output.Options, error) {
 		return output.Options{}, fmt.Errorf("--output: %w", err)
 	}
 	o := output.Options{Format: format, Header: !f.noHeader, Width: env.TerminalWidth(), Location: time.Local}
-	if f.time != "" {
-		if o.Time, err = output.ParseTimeStyle(f.time); err != nil {
-			return output.Options{}, fmt.Errorf("--time: %w", err)
-		}
-	} else if format == output.Wide {
-		o.Time = output.Full
+	if o.Time, err = output.ParseTimeStyle(f.time); err != nil {
+		return output.Options{}, fmt.Errorf("--time: %w", err)
 	}
 	o.Color, err = wantsColor(f.color, env, o.Width > 0)
 	return o, err

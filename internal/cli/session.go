@@ -39,8 +39,8 @@ type session struct {
 }
 
 func runTrace(env *Env, p *tracePlan) error {
-	if err := env.Keep(privilege.Trace | privilege.TraceOptional); err != nil {
-		return fmt.Errorf("drop privileges: %w", err)
+	if err := keep(env, privilege.Trace|privilege.TraceOptional); err != nil {
+		return err
 	}
 	source, err := env.Open(kernel.Options{Filter: p.filter, RingBytes: p.ringBytes})
 	if err != nil {
@@ -182,13 +182,21 @@ func (s *session) adopt(ready string) error {
 	if unknown > 0 {
 		fmt.Fprintf(s.env.Stderr, "tcptrail: %d of them: %s\n", unknown, privilege.TraceOptionalLoss)
 	}
-	if err := s.env.Keep(privilege.Trace); err != nil {
-		return fmt.Errorf("drop privileges: %w", err)
+	if err := keep(s.env, privilege.Trace); err != nil {
+		return err
 	}
 	if ready == "" {
 		return nil
 	}
 	return os.WriteFile(ready, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644)
+}
+
+// keep drops what is not needed. A binary built with cgo cannot, and traces with all it was given.
+func keep(env *Env, set privilege.Set) error {
+	if err := env.Keep(set); err != nil && !errors.Is(err, privilege.ErrCgo) {
+		return fmt.Errorf("drop privileges: %w", err)
+	}
+	return nil
 }
 
 // summary prints the one line that says what became of everything that was seen.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,12 +15,77 @@ import (
 // stage is a network namespace, a tracer that sees it alone, and what it has seen. Actors are started before or after
 // the tracer, so that sockets can be older than it.
 type stage struct {
-	t      *testing.T
-	ns     *nettest.NS
+	*recorder
+	t     *testing.T
+	ns    *nettest.NS
+	names map[uint32]string // actors by pid
+}
+
+// recorder is a tracer and all that it has handed out.
+type recorder struct {
 	tracer *Tracer
-	names  map[uint32]string // actors by pid
 	done   chan error
-	events []tcp.Event // complete after end
+	events []tcp.Event // complete after stop
+}
+
+// record starts a tracer, walk included; what happens from now on is recorded.
+func record(t *testing.T, o Options) *recorder {
+	t.Helper()
+	tracer, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tracer.Close(); err != nil {
+			t.Errorf("close tracer: %v", err)
+		}
+	})
+	unknown, err := tracer.Adopt()
+	if err != nil || unknown != 0 {
+		t.Fatalf("adopt: %d unknown, %v", unknown, err)
+	}
+	r := &recorder{tracer: tracer, done: make(chan error, 1)}
+	go r.read(func(e *tcp.Event) { r.events = append(r.events, *e) })
+	return r
+}
+
+func (r *recorder) read(handle func(*tcp.Event)) {
+	for {
+		if err := r.tracer.Read(handle); err != nil {
+			r.done <- err
+			return
+		}
+	}
+}
+
+// stop stops the tracer, waits for the last event, and checks that the books balance.
+func (r *recorder) stop(t *testing.T) Stats {
+	t.Helper()
+	if err := r.tracer.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-r.done; !errors.Is(err, ErrStopped) {
+		t.Fatalf("read: %v", err)
+	}
+	stats, err := r.tracer.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if delivered := uint64(len(r.events)); stats.Seen != delivered+stats.Lost+stats.Filtered {
+		t.Errorf("seen %d, but delivered %d + lost %d + filtered %d", stats.Seen, delivered, stats.Lost, stats.Filtered)
+	}
+	if !slices.IsSortedFunc(r.events, byTime) {
+		t.Errorf("events are not in the order of their time")
+	}
+	return stats
+}
+
+// byTime leaves out what was held back, which comes after the event that it waited for.
+func byTime(a, b tcp.Event) int {
+	if a.Late || b.Late {
+		return 0
+	}
+	return cmp.Compare(a.Mono, b.Mono)
 }
 
 func newStage(t *testing.T) *stage {
@@ -40,62 +106,16 @@ func (s *stage) spawn(parent *nettest.Actor, name string, conns ...*nettest.Conn
 	return a, inherited
 }
 
-// trace starts the tracer, walk included; what happens from now on is recorded.
+// trace records the namespace from now on, and nothing else.
 func (s *stage) trace(o Options) {
 	s.t.Helper()
-	if o.Filter.NetNS == nil {
-		o.Filter.NetNS = []uint32{s.ns.Inode()}
-	}
-	var err error
-	if s.tracer, err = Open(o); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		if err := s.tracer.Close(); err != nil {
-			s.t.Errorf("close tracer: %v", err)
-		}
-	})
-	unknown, err := s.tracer.Adopt()
-	if err != nil || unknown != 0 {
-		s.t.Fatalf("adopt: %d unknown, %v", unknown, err)
-	}
-	s.done = make(chan error, 1)
-	go func() {
-		for {
-			err := s.tracer.Read(func(e *tcp.Event) { s.events = append(s.events, *e) })
-			if err != nil {
-				s.done <- err
-				return
-			}
-		}
-	}()
+	o.Filter.NetNS = []uint32{s.ns.Inode()}
+	s.recorder = record(s.t, o)
 }
 
-// end stops the tracer, waits for the last event, and checks that the books balance.
 func (s *stage) end() Stats {
 	s.t.Helper()
-	if err := s.tracer.Stop(); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := <-s.done; !errors.Is(err, ErrStopped) {
-		s.t.Fatalf("read: %v", err)
-	}
-	stats, err := s.tracer.Stats()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if delivered := uint64(len(s.events)); stats.Seen != delivered+stats.Lost+stats.Filtered {
-		s.t.Errorf("seen %d, but delivered %d + lost %d + filtered %d", stats.Seen, delivered, stats.Lost, stats.Filtered)
-	}
-	if !slices.IsSortedFunc(s.events, func(a, b tcp.Event) int {
-		if a.Late || b.Late {
-			return 0
-		}
-		return int(a.Mono - b.Mono)
-	}) {
-		s.t.Errorf("events are not in the order of their time")
-	}
-	return stats
+	return s.stop(s.t)
 }
 
 // of returns the events of one socket.

@@ -10,4 +10,5 @@ const Trace Set = 1<<BPF | 1<<Perfmon
 const TraceOptional Set = 1<<SysAdmin | 1<<SysPtrace
 
 // TraceOptionalLoss says what is lost without TraceOptional, to be printed as it stands.
-const TraceOptionalLoss = "owners of MPTCP listeners that are older than the tracer stay unknown in other network namespaces"
+const TraceOptionalLoss = "owners of MPTCP listeners that are older than the tracer stay unknown " +
+	"in other network namespaces"

@@ -1,7 +1,10 @@
-package main
+// Package traffic opens and closes TCP connections on loopback as fast as the kernel can, for benchmarks and tests.
+package traffic
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -9,47 +12,60 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transitionsPerConnection is what the kernel makes of one connection of load: five on each side.
-const transitionsPerConnection = 10
+// TransitionsPerConnection is what the kernel makes of one connection: five on each side.
+const TransitionsPerConnection = 10
 
-// load opens and closes loopback connections as fast as the given number of workers can, for the given time, and
-// returns how many. It runs in the network namespace of the calling process, which must have lo up.
-func load(workers int, d time.Duration) (int, error) {
+// For opens and closes connections with the given number of workers for the given time, and returns how many. It runs
+// in the network namespace of the calling thread, which must have lo up.
+func For(workers int, d time.Duration) (int, error) {
+	deadline := time.Now().Add(d)
+	return run(workers, func(n int) bool { return n%clockStride == 0 && time.Now().After(deadline) })
+}
+
+// Count opens and closes n connections for each of the workers, and returns how many were made. As For otherwise.
+func Count(workers, n int) (int, error) {
+	return run(workers, func(done int) bool { return done == n })
+}
+
+// clockStride is how many connections pass between two looks at the clock.
+const clockStride = 64
+
+func run(workers int, isOver func(n int) bool) (int, error) {
+	here, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return 0, fmt.Errorf("open network namespace: %w", err)
+	}
+	defer here.Close()
 	var (
 		wg    sync.WaitGroup
 		total = make([]int, workers)
 		errs  = make([]error, workers)
 	)
-	deadline := time.Now().Add(d)
 	for i := range workers {
 		wg.Go(func() {
-			runtime.LockOSThread()
-			total[i], errs[i] = work(i, deadline)
+			runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
+			if errs[i] = unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); errs[i] == nil {
+				total[i], errs[i] = work(i, isOver)
+			}
 		})
 	}
 	wg.Wait()
 	sum := 0
-	for i := range workers {
-		if errs[i] != nil {
-			return 0, errs[i]
-		}
-		sum += total[i]
+	for _, n := range total {
+		sum += n
 	}
-	return sum, nil
+	return sum, errors.Join(errs...)
 }
 
-// deadlineStride is how many connections pass between two looks at the clock.
-const deadlineStride = 64
-
 // work is one worker: client and server in one thread, so that every connection runs to its end before the next.
-func work(worker int, deadline time.Time) (int, error) {
+func work(worker int, isOver func(n int) bool) (int, error) {
 	listener, port, err := listen()
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(listener)
 	for n := 0; ; n++ {
-		if n%deadlineStride == 0 && time.Now().After(deadline) {
+		if isOver(n) {
 			return n, nil
 		}
 		// A new destination each time, so that TIME_WAIT never leaves a worker without a free pair of ports.
