@@ -1,0 +1,105 @@
+package nettest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// dumpTries is how often a dump that the kernel calls inconsistent is repeated. One interruption takes a change in the
+// microseconds between two datagrams of a dump; a test that keeps this up is broken.
+const dumpTries = 20
+
+// dumpBuffer holds any datagram of a dump: the kernel makes them at most 32 KiB (netlink_recvmsg and netlink_dump in
+// net/netlink/af_netlink.c).
+const dumpBuffer = 64 << 10
+
+// errInterrupted is a dump during which the tables changed (NLM_F_DUMP_INTR).
+var errInterrupted = errors.New("dump interrupted")
+
+// Sockets returns every TCP socket of the namespace, as ss finds them: listeners, request sockets (SynRecv), minisocks
+// and everything connected, IPv4 first. A socket in Close is in no table of the kernel's, so it is not among them.
+func (ns *NS) Sockets() (all []SocketInfo, err error) {
+	err = ns.Do(func() error {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			sockets, err := dump(family)
+			if err != nil {
+				return fmt.Errorf("dump sockets of family %d: %w", family, err)
+			}
+			all = append(all, sockets...)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// WaitSocket waits until the kernel's tables have the socket in the state, whoever holds it, minisocks included. With
+// Gone it waits until no table has it, which is so in Close, too; what it returns is then empty but for the cookie.
+func (ns *NS) WaitSocket(cookie uint64, want State) (SocketInfo, error) {
+	var is SocketInfo
+	ok, err := poll(func() (bool, error) {
+		all, err := ns.Sockets()
+		is = SocketInfo{Cookie: cookie}
+		for _, s := range all {
+			if s.Cookie == cookie {
+				is = s
+			}
+		}
+		return is.State == want, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("wait for socket %#x to be %v: still %v: %w", cookie, want, is.State, os.ErrDeadlineExceeded)
+	}
+	return is, err
+}
+
+// dump asks for the sockets of one family in the thread's namespace, again if the answer was inconsistent.
+func dump(family uint8) (sockets []SocketInfo, err error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, os.NewSyscallError("socket(NETLINK_SOCK_DIAG)", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := limitWaits(fd); err != nil {
+		return nil, err
+	}
+	for seq := range uint32(dumpTries) {
+		sockets, err = dumpOnce(fd, family, seq+1)
+		if !errors.Is(err, errInterrupted) {
+			break
+		}
+	}
+	return sockets, err
+}
+
+func dumpOnce(fd int, family uint8, seq uint32) ([]SocketInfo, error) {
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
+	if err := unix.Sendto(fd, dumpRequest(family, seq), 0, to); err != nil {
+		return nil, os.NewSyscallError("sendto", err)
+	}
+	d := dumpReply{seq: seq}
+	buf := make([]byte, dumpBuffer)
+	for !d.done {
+		n, flags := 0, 0
+		err := restart("recvmsg", func() (err error) {
+			n, _, flags, _, err = unix.Recvmsg(fd, buf, nil, 0)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if flags&unix.MSG_TRUNC != 0 {
+			return nil, fmt.Errorf("datagram longer than %d bytes", len(buf))
+		}
+		if err := d.add(buf[:n]); err != nil {
+			return nil, err
+		}
+	}
+	// Only now: what is left of an interrupted dump must not be taken for the next one's.
+	if d.interrupted {
+		return nil, errInterrupted
+	}
+	return d.sockets, nil
+}
