@@ -39,10 +39,14 @@ func TestCSVHeader(t *testing.T) {
 func TestCSVAgreesWithJSON(t *testing.T) {
 	for _, e := range samples() {
 		inJSON, inCSV := object(t, e), record(t, e)
-		if len(inCSV) != len(inJSON) {
-			t.Fatalf("%d fields, in JSON %d", len(inCSV), len(inJSON))
+		if len(inCSV) != len(fields) {
+			t.Fatalf("%d fields, want %d", len(inCSV), len(fields))
 		}
-		for name, value := range inJSON {
+		for _, name := range fields {
+			value := inJSON[name]
+			if flag := name == "missed" || name == "late"; flag && value == nil {
+				value = false
+			}
 			want := fmt.Sprint(value)
 			if number, ok := value.(json.Number); ok {
 				want = number.String()

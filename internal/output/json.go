@@ -62,8 +62,9 @@ func index(s tcp.State) uint8 {
 	return 0
 }
 
-// appendJSON appends one transition as one JSON object and a line feed, in ASCII. All fields are there in every line, in
-// this order; what is unknown, or does not apply, is null.
+// appendJSON appends one transition as one JSON object and a line feed, in ASCII. Fields are in this order; what is
+// unknown is null. Those up to running_pid are there in every line; those from next to srtt_us only when new is CLOSE,
+// but errno also when there is one; missed and late only when true. Most lines are no end and short for it.
 //
 //	time            string   RFC 3339 in UTC with nine decimals
 //	event           string   "transition"
@@ -83,7 +84,7 @@ func index(s tcp.State) uint8 {
 //	next            string   state of the minisock that carries the connection on after CLOSE, as "TIME_WAIT"
 //	reason          string   why it went to CLOSE, as "fin_local"
 //	errno           string   what the next system call on the socket fails with, as "ECONNRESET"
-//	bytes_sent      number   payload without retransmissions; this and the next three only when new is CLOSE
+//	bytes_sent      number   payload without retransmissions
 //	bytes_received  number   payload
 //	retransmits     number   segments sent again
 //	srtt_us         number   smoothed round-trip time in microseconds
@@ -138,31 +139,35 @@ func appendJSONOwner(b []byte, e *tcp.Event) []byte {
 	return appendUint(b, uint64(e.RunningPID))
 }
 
-// appendJSONEnd appends next to late and ends the line.
+// appendJSONEnd appends next to late, as far as they apply, and ends the line.
 func appendJSONEnd(b []byte, e *tcp.Event) []byte {
-	if e.New != tcp.Close && e.Next == 0 && e.Reason == tcp.ReasonNone && e.Errno == 0 && !e.Missed && !e.Late {
-		return append(b, `,"next":null,"reason":null,"errno":null,"bytes_sent":null,"bytes_received":null,`+
-			`"retransmits":null,"srtt_us":null,"missed":false,"late":false}`+"\n"...)
+	switch {
+	case e.New == tcp.Close:
+		b = appendJSONName(append(b, `,"next":`...), nextName(e))
+		b = appendJSONName(append(b, `,"reason":`...), e.Reason.String())
+		b = appendJSONTotals(appendJSONErrno(b, e.Errno), e)
+	case e.Errno != 0:
+		b = appendJSONErrno(b, e.Errno)
 	}
-	b = appendJSONName(append(b, `,"next":`...), nextName(e))
-	b = appendJSONName(append(b, `,"reason":`...), e.Reason.String())
-	b = append(b, `,"errno":`...)
-	if e.Errno != 0 {
-		b = append(appendErrno(append(b, '"'), e.Errno), '"')
-	} else {
-		b = append(b, "null"...)
+	if e.Missed {
+		b = append(b, `,"missed":true`...)
 	}
-	b = appendJSONTotals(b, e)
-	b = appendBool(append(b, `,"missed":`...), e.Missed)
-	b = appendBool(append(b, `,"late":`...), e.Late)
+	if e.Late {
+		b = append(b, `,"late":true`...)
+	}
 	return append(b, '}', '\n')
+}
+
+func appendJSONErrno(b []byte, errno uint16) []byte {
+	b = append(b, `,"errno":`...)
+	if errno == 0 {
+		return append(b, "null"...)
+	}
+	return append(appendErrno(append(b, '"'), errno), '"')
 }
 
 // appendJSONTotals appends bytes_sent to srtt_us.
 func appendJSONTotals(b []byte, e *tcp.Event) []byte {
-	if e.New != tcp.Close {
-		return append(b, `,"bytes_sent":null,"bytes_received":null,"retransmits":null,"srtt_us":null`...)
-	}
 	b = appendUint(append(b, `,"bytes_sent":`...), e.BytesSent)
 	b = appendUint(append(b, `,"bytes_received":`...), e.BytesRecv)
 	b = appendUint(append(b, `,"retransmits":`...), uint64(e.Retrans))
