@@ -15,6 +15,7 @@ func TestPrivilegedForkShared(t *testing.T) {
 	server.Close()
 	inherited[0].Close()
 	client.WaitState(nettest.CloseWait)
+	s.wait(server, nettest.FinWait2)
 	client.Close()
 	s.wait(server, nettest.TimeWait)
 	s.end()
