@@ -11,6 +11,7 @@
 struct transition {
 	__u64 time_ns;
 	__u64 since_ns;
+	__u32 running_pid;
 	__u8 old;
 	__u8 new;
 	__u8 flags; /* enum record_flags */
@@ -77,7 +78,7 @@ static __always_inline void fill_record(struct record *record, const struct sock
 	record->cgroup_id = cgroup ? cgroup->kn->id : 0;
 	record->netns = sk->__sk_common.skc_net.net->ns.inum;
 	record->uid = sk->sk_uid.val;
-	record->running_pid = bpf_get_current_pid_tgid() >> 32;
+	record->running_pid = transition->running_pid;
 	fill_owner(record, entry);
 	fill_addresses(record, sk, tp);
 	record->lport = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);

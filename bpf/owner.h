@@ -38,7 +38,7 @@ static __always_inline void own(struct entry *entry, const struct task_struct *t
 	copy_comm(entry->comm, task->group_leader);
 }
 
-static __always_inline void note_owner(struct entry *entry, __u8 old, __u8 new)
+static __always_inline void note_owner(struct entry *entry, const struct task_struct *task, __u8 old, __u8 new)
 {
 	__u8 evidence = proven_by(old, new);
 
@@ -46,9 +46,6 @@ static __always_inline void note_owner(struct entry *entry, __u8 old, __u8 new)
 		entry->evidence = EVIDENCE_LISTEN; /* a child, born with a copy of its listener's entry */
 	if (evidence == EVIDENCE_NONE)
 		return;
-
-	const struct task_struct *task = bpf_get_current_task_btf();
-
 	if (evidence == EVIDENCE_CLOSE) {
 		/* A kernel worker closes for others: delayed fput, MPTCP's worker, descriptors in flight. */
 		if (task->flags & PF_KTHREAD || task->tgid == walker_pid)

@@ -96,7 +96,13 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 		return 0;
 
 	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	struct transition transition = {.time_ns = bpf_ktime_get_ns(), .old = old, .new = new};
+	const struct task_struct *task = bpf_get_current_task_btf();
+	struct transition transition = {
+		.time_ns = bpf_ktime_get_ns(),
+		.running_pid = task->tgid,
+		.old = old,
+		.new = new,
+	};
 
 	count_transition(counters, old, new);
 	if (!entry) {
@@ -108,7 +114,7 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 		transition.flags |= RECORD_MISSED;
 	if (entry->held_old)
 		emit_held(counters, sk, entry, old);
-	note_owner(entry, old, new);
+	note_owner(entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
 	advance(entry, &transition);
@@ -139,6 +145,7 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
 		.since_ns = entry->since_ns,
+		.running_pid = bpf_get_current_task_btf()->tgid,
 		.old = entry->state,
 		.new = TCP_CLOSE,
 		.flags = RECORD_MISSED,
