@@ -94,10 +94,17 @@ static __always_inline void fill_record(struct record *record, const struct sock
 }
 
 static __always_inline void fill_closing(struct closing_record *closing, const struct sock *sk,
-					 const struct tcp_sock *tp, const struct entry *entry, __u8 old)
+					 const struct tcp_sock *tp, const struct entry *entry,
+					 const struct transition *transition)
 {
-	closing->head.reason = close_reason(sk, tp, old, entry ? entry->signs : 0);
-	closing->head.next = next_state(sk, old, closing->head.reason);
+	__u8 signs = entry ? entry->signs : 0;
+
+	if (transition->flags & RECORD_LATE) { /* the socket has changed since: what it looks like proves nothing */
+		closing->head.reason = noted_reason(sk, transition->old, signs);
+	} else {
+		closing->head.reason = close_reason(sk, tp, transition->old, signs);
+		closing->head.next = next_state(sk, transition->old, closing->head.reason);
+	}
 	closing->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
 	/* tcp_rcv_nxt_update() counts sequence numbers, of which a FIN takes one. */
 	closing->bytes_received = tp->bytes_received - !!(sk->__sk_common.skc_flags & 1 << SOCK_DONE);
@@ -124,7 +131,7 @@ static __always_inline void emit(struct counters *counters, const struct sock *s
 	}
 	fill_record(&slot->record.head, sk, tp, entry, transition);
 	if (transition->new == TCP_CLOSE)
-		fill_closing(&slot->record, sk, tp, entry, transition->old);
+		fill_closing(&slot->record, sk, tp, entry, transition);
 	commit(slot, index);
 	wake_reader();
 }

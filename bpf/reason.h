@@ -66,21 +66,29 @@ static __always_inline __u8 orderly_reason(const struct sock *sk, const struct t
 	return REASON_NONE;
 }
 
-static __always_inline __u8 close_reason(const struct sock *sk, const struct tcp_sock *tp, __u8 old, __u8 signs)
+/* What was noted on the way, or left in sk_err: as good after the transition as at it. */
+static __always_inline __u8 noted_reason(const struct sock *sk, __u8 old, __u8 signs)
 {
+	__u8 reason;
+
 	if (signs & SIGN_RESET_RECEIVED) /* tp_btf/tcp_receive_reset, in tcp_reset() before the transition */
 		return old == TCP_SYN_SENT ? REASON_REFUSED : REASON_RESET_RECEIVED;
-	/* tcp_rcv_state_process(): the ACK of our FIN. An error left by an ICMP message earlier does not change it. */
-	if (old == TCP_LAST_ACK && tp->snd_una == tp->write_seq)
-		return REASON_FIN_REMOTE;
-
-	__u8 reason = error_reason(sk->sk_err, old);
-
+	reason = error_reason(sk->sk_err, old);
 	if (reason != REASON_NONE)
 		return reason;
-	if (signs & SIGN_RESET_SENT) /* tp_btf/tcp_send_reset, before the transition */
-		return REASON_RESET_SENT;
-	return orderly_reason(sk, tp, old, signs);
+	/* tp_btf/tcp_send_reset, where it leaves before the transition */
+	return signs & SIGN_RESET_SENT ? REASON_RESET_SENT : REASON_NONE;
+}
+
+static __always_inline __u8 close_reason(const struct sock *sk, const struct tcp_sock *tp, __u8 old, __u8 signs)
+{
+	/* tcp_rcv_state_process(): the ACK of our FIN. An error left by an ICMP message earlier does not change it. */
+	if (old == TCP_LAST_ACK && tp->snd_una == tp->write_seq && !(signs & SIGN_RESET_RECEIVED))
+		return REASON_FIN_REMOTE;
+
+	__u8 reason = noted_reason(sk, old, signs);
+
+	return reason != REASON_NONE ? reason : orderly_reason(sk, tp, old, signs);
 }
 
 /*

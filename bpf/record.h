@@ -37,7 +37,7 @@ enum reason {
 
 enum record_flags {
 	RECORD_MISSED = 1 << 0, /* a transition before this one was not seen: the time in the old state is unknown */
-	RECORD_LATE = 1 << 1,	/* held back until its ports were known; running_pid is unknown */
+	RECORD_LATE = 1 << 1,	/* comes after it happened: its ports were not known, or its end was missed */
 };
 
 struct record {

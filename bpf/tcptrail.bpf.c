@@ -144,11 +144,9 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
-		.since_ns = entry->since_ns,
-		.running_pid = bpf_get_current_task_btf()->tgid,
 		.old = entry->state,
 		.new = TCP_CLOSE,
-		.flags = RECORD_MISSED,
+		.flags = RECORD_MISSED | RECORD_LATE,
 	};
 
 	counters->missed++;

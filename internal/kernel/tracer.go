@@ -34,6 +34,7 @@ type Tracer struct {
 	walker   *ebpf.Variable
 	accept   *ebpf.Collection // nil where the kernel refuses trampolines
 	links    []link.Link
+	setState link.Link // the last to be attached, and the one that all others serve
 	reader   *reader
 	notes    []string
 }
@@ -121,12 +122,16 @@ func (t *Tracer) load(o Options, cache *btf.Cache) error {
 
 // attach arms the programs that note signs before the one that uses them.
 func (t *Tracer) attach() error {
-	for _, p := range []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset, t.programs.DestroySock, t.programs.SetState} {
+	for _, p := range []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset, t.programs.DestroySock} {
 		l, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
 			return fmt.Errorf("%v: %w", p, err)
 		}
 		t.links = append(t.links, l)
+	}
+	var err error
+	if t.setState, err = link.AttachTracing(link.TracingOptions{Program: t.programs.SetState}); err != nil {
+		return fmt.Errorf("%v: %w", t.programs.SetState, err)
 	}
 	return nil
 }
@@ -152,6 +157,9 @@ func settle() error {
 
 func (t *Tracer) detach() error {
 	var errs []error
+	if t.setState != nil {
+		errs = append(errs, t.setState.Close())
+	}
 	for _, l := range t.links {
 		errs = append(errs, l.Close())
 	}

@@ -89,7 +89,7 @@ func index(s tcp.State) uint8 {
 //	retransmits     number   segments sent again
 //	srtt_us         number   smoothed round-trip time in microseconds
 //	missed          boolean  at least one transition of this socket before this one was not seen
-//	late            boolean  held back until its ports were known: order lines by time
+//	late            boolean  comes after it happened: order lines by time
 func (w *Writer) appendJSON(b []byte, e *tcp.Event) []byte {
 	rest := w.utc.at(e.Time)
 	b = append(b, w.utc.text...)

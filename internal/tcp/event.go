@@ -35,7 +35,7 @@ type Event struct {
 	Evidence   Evidence
 	Reason     Reason // why New is Close; ReasonNone when unknown or not at its end
 	Missed     bool   // at least one transition before this one was not seen
-	Late       bool   // held back until its ports were known: RunningPID is unknown, the order is by Time
+	Late       bool   // comes after it happened: its ports were not known yet, or its end was missed; RunningPID is unknown
 	Comm       Comm   // owner's name
 }
 

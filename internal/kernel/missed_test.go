@@ -1,0 +1,77 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/cilium/ebpf/link"
+
+	"github.com/tcptrail/tcptrail/internal/nettest"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// blind runs f while the program that sees transitions is detached: what happens then is missed, as it is when the
+// kernel skips the program because it is already running.
+func (s *stage) blind(f func()) {
+	s.t.Helper()
+	if err := s.tracer.setState.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	f()
+	l, err := link.AttachTracing(link.TracingOptions{Program: s.tracer.programs.SetState})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.tracer.setState = l
+}
+
+func TestPrivilegedMissedTransitionsAreFoundAndHealed(t *testing.T) {
+	s := newStage(t)
+	s.trace(Options{})
+	client, server := s.pair(nettest.Loopback4(0))
+	s.blind(func() {
+		client.Shutdown() // FIN_WAIT1 and FIN_WAIT2 here, CLOSE_WAIT there
+		server.WaitState(nettest.CloseWait)
+		client.WaitState(nettest.FinWait2)
+	})
+	server.Close()
+	s.wait(client, nettest.TimeWait)
+	stats := s.end()
+	s.expect(server, then(accepted, "CLOSE_WAIT>LAST_ACK close:server missed", "LAST_ACK>CLOSE close:server fin_remote")...)
+	s.expect(client, then(opened, "FIN_WAIT2>CLOSE connect:client fin_local next=TIME_WAIT missed")...)
+	for _, e := range s.events {
+		if e.Missed && e.InOld != tcp.Unknown {
+			t.Errorf("%v>%v after a missed transition: %v in the old state, which nobody knows", e.Old, e.New, e.InOld)
+		}
+	}
+	if stats.Missed < 2 {
+		t.Errorf("%d missed, want the two sockets'", stats.Missed)
+	}
+	for _, step := range [][2]tcp.State{{tcp.Established, tcp.CloseWait}, {tcp.Established, tcp.FinWait2}} {
+		if stats.Transitions[step[0]][step[1]] == 0 {
+			t.Errorf("the matrix does not have the step from %v to %v that must have happened", step[0], step[1])
+		}
+	}
+}
+
+// A missed last transition is found when the kernel frees the socket.
+func TestPrivilegedMissedEnd(t *testing.T) {
+	s := newStage(t)
+	s.trace(Options{})
+	client, server := s.pair(nettest.Loopback4(0))
+	s.blind(func() {
+		client.Linger0()
+		client.Close()
+		server.WaitState(nettest.Close)
+		server.Close()
+	})
+	s.wait(client, nettest.Gone)
+	stats := s.end()
+	s.expect(client, then(opened, "ESTABLISHED>CLOSE connect:client reset_sent missed")...)
+	s.expect(server, then(accepted, "ESTABLISHED>CLOSE accepted:server reset_received missed")...)
+	if e := s.last(server); !e.Late || e.InOld != tcp.Unknown {
+		t.Errorf("late %v, %v in the old state, want late and unknown", e.Late, e.InOld)
+	}
+	if stats.Missed < 2 {
+		t.Errorf("%d missed, want the two sockets'", stats.Missed)
+	}
+}
