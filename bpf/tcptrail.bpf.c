@@ -60,9 +60,19 @@ static __always_inline void hold(struct entry *entry, const struct transition *t
 	entry->held_since_ns = transition->since_ns;
 }
 
-static __noinline int emit_held(struct counters *counters, const struct sock *sk, struct entry *entry, __u8 new)
+/* For what is rare: one more copy of emit() would cost every start milliseconds in the verifier. */
+static __noinline int emit_late(struct counters *counters, const struct sock *sk, struct entry *entry,
+				const struct transition *transition)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+
+	if (tp)
+		emit(counters, sk, tp, entry, transition);
+	return 0;
+}
+
+static __always_inline void emit_held(struct counters *counters, const struct sock *sk, struct entry *entry, __u8 new)
+{
 	struct transition transition = {
 		.time_ns = entry->held_ns,
 		.since_ns = entry->held_since_ns,
@@ -72,9 +82,7 @@ static __noinline int emit_held(struct counters *counters, const struct sock *sk
 	};
 
 	entry->held_old = 0;
-	if (tp)
-		emit(counters, sk, tp, entry, &transition);
-	return 0;
+	emit_late(counters, sk, entry, &transition);
 }
 
 static __always_inline void advance(struct entry *entry, const struct transition *transition)
@@ -136,10 +144,9 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 {
 	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct counters *counters = my_counters();
 
-	if (!entry || entry->state == TCP_CLOSE || !tp || !counters)
+	if (!entry || entry->state == TCP_CLOSE || !counters)
 		return 0;
 
 	struct transition transition = {
@@ -154,7 +161,7 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	if (entry->held_old)
 		emit_held(counters, sk, entry, entry->state);
 	advance(entry, &transition);
-	emit(counters, sk, tp, entry, &transition);
+	emit_late(counters, sk, entry, &transition);
 	return 0;
 }
 
