@@ -4,7 +4,7 @@
 
 #include "record.h"
 
-#define MAX_TARGETS 256 /* values of one filter flag: a command line, not a database */
+#define MAX_TARGETS 256	   /* values of one filter flag: a command line, not a database */
 #define MAX_SUBFLOWS 65536 /* MPTCP sockets at start; a host has few, and one too many loses only its owner */
 
 enum sign {

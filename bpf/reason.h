@@ -61,7 +61,8 @@ static __always_inline __u8 orderly_reason(const struct sock *sk, const struct t
 		if (is_exiting())
 			return REASON_PROCESS_EXIT;
 		/* __tcp_close() with data in the receive queue; else SO_LINGER 0 or AF_UNSPEC: tcp_disconnect() */
-		return sk->sk_shutdown == SHUTDOWN_MASK && has_unread(tp, old) ? REASON_ABORT_UNREAD : REASON_RESET_SENT;
+		return sk->sk_shutdown == SHUTDOWN_MASK && has_unread(tp, old) ? REASON_ABORT_UNREAD
+									       : REASON_RESET_SENT;
 	}
 	return REASON_NONE;
 }

@@ -25,7 +25,7 @@ type kernelCost struct {
 const bpfStats = "/proc/sys/kernel/bpf_stats_enabled"
 
 // measureKernel takes the median of the rounds. Both programs run side by side, so what shakes one shakes the other.
-func measureKernel(o options) (kernelCost, error) {
+func measureKernel(o options) (cost kernelCost, err error) {
 	before, err := os.ReadFile(bpfStats)
 	if err != nil {
 		return kernelCost{}, fmt.Errorf("read kernel statistics switch: %w", err)
@@ -33,7 +33,7 @@ func measureKernel(o options) (kernelCost, error) {
 	if err := os.WriteFile(bpfStats, []byte("1"), 0); err != nil {
 		return kernelCost{}, fmt.Errorf("switch on kernel statistics: %w", err)
 	}
-	defer os.WriteFile(bpfStats, before, 0)
+	defer func() { err = errors.Join(err, os.WriteFile(bpfStats, before, 0)) }()
 	var costs []kernelCost
 	for range o.rounds {
 		c, err := measureKernelOnce(o)

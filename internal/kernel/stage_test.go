@@ -196,10 +196,3 @@ func (s *stage) wait(c *nettest.Conn, state nettest.State) {
 		s.t.Fatal(err)
 	}
 }
-
-func (s *stage) sysctl(name, value string) {
-	s.t.Helper()
-	if err := s.ns.Sysctl(name, value); err != nil {
-		s.t.Fatal(err)
-	}
-}

@@ -41,9 +41,11 @@ func checkHost() error {
 			release, oldestMajor, oldestMinor)}
 	}
 	if _, err := os.Stat(kernelBTF); err != nil {
-		return &UnsupportedError{What: fmt.Sprintf(
-			"kernel %s has no BTF at %s: run a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys", release, kernelBTF),
-			Err: err}
+		return &UnsupportedError{
+			What: fmt.Sprintf(
+				"kernel %s has no BTF at %s: run a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys", release, kernelBTF),
+			Err: err,
+		}
 	}
 	if missing := privilege.Missing(privilege.Trace); missing != 0 {
 		return &UnsupportedError{What: privilege.Describe(privilege.Trace, missing)}
