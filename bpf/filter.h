@@ -10,7 +10,10 @@
 
 static __always_inline bool has_port(const volatile __u64 *ports, __u16 port)
 {
-	return ports[(port >> 6) & (PORT_WORDS - 1)] >> (port & 63) & 1;
+	__u64 word = port >> 6;
+
+	barrier_var(word); /* the compiler knows that it is below PORT_WORDS, older verifiers must be shown */
+	return ports[word & (PORT_WORDS - 1)] >> (port & 63) & 1;
 }
 
 static __always_inline bool is_mapped(const struct in6_addr *address)

@@ -32,6 +32,7 @@ func (t *Tracer) attachAccept(cache *btf.Cache) error {
 			delete(spec.Programs, program)
 		}
 	}
+	clear(spec.Variables) // of maps that this program does without
 	for m := range spec.Maps {
 		if m != bpfMapEntries {
 			delete(spec.Maps, m)
