@@ -25,8 +25,8 @@ const (
 	// quietPolls is how many empty polls in a row send the reader to sleep until a record wakes it: long enough that
 	// a host with steady traffic never pays for wakeups, short enough that an idle one costs nothing.
 	quietPolls = 40
-	// sleepLimit bounds a sleep whose wakeup was lost: a program may look for a sleeping reader just before it sleeps.
-	sleepLimit = 100 * time.Millisecond
+	// sleepLimit bounds a sleep; nothing is known that would make it necessary.
+	sleepLimit = 10 * time.Second
 	// settleTime is how old a record must be to be handed out while others may still come: a program takes its time
 	// stamp first and commits under a microsecond later, on all CPUs alike, so that merging by time is exact.
 	settleTime = time.Millisecond
@@ -105,11 +105,15 @@ func (r *reader) wait() error {
 	return nil
 }
 
+// sleep asks for a wakeup and waits for it. A program that committed its record before it could see the question rings
+// no bell, but its record is in sight when settleTime is over.
 func (r *reader) sleep() error {
 	if err := r.sleeps.Set(true); err != nil {
 		return fmt.Errorf("ask for a wakeup: %w", err)
 	}
-	if r.rings.look() { // it came before we asked, and rang no bell
+	time.Sleep(settleTime)
+	if r.rings.look() {
+		r.quiet = 0
 		return nil
 	}
 	r.doorbell.SetDeadline(time.Now().Add(sleepLimit))
