@@ -68,7 +68,7 @@ static __always_inline void fill_owner(struct record *record, const struct entry
 static __always_inline void fill_record(struct record *record, const struct sock *sk, const struct tcp_sock *tp,
 					const struct entry *entry, const struct transition *transition)
 {
-	const struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
+	const struct cgroup *cgroup = cgroup_of(sk);
 	__u64 cookie = sk->__sk_common.skc_cookie.counter;
 
 	/* The helper would make one; asking for it only the first time saves a call in all other transitions. */

@@ -29,10 +29,16 @@ static __always_inline bool carries_ipv4(const struct sock *sk)
 	       is_mapped(&sk->__sk_common.skc_v6_rcv_saddr);
 }
 
+/* NULL where the kernel does not say it plainly. */
+static __always_inline struct cgroup *cgroup_of(const struct sock *sk)
+{
+	return bpf_core_field_exists(sk->sk_cgrp_data.cgroup) ? sk->sk_cgrp_data.cgroup : NULL;
+}
+
 /* True when the socket's cgroup or one above it was asked for. */
 static __always_inline bool in_target_cgroup(const struct sock *sk)
 {
-	struct cgroup *cgroup = sk->sk_cgrp_data.cgroup;
+	struct cgroup *cgroup = cgroup_of(sk);
 
 	if (!cgroup)
 		return false;

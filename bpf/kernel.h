@@ -145,7 +145,7 @@ struct cgroup {
 };
 
 struct sock_cgroup_data {
-	struct cgroup *cgroup;
+	struct cgroup *cgroup; /* from 5.16 on (8520e224f547) */
 };
 
 typedef struct {

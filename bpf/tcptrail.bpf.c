@@ -92,9 +92,9 @@ static __always_inline void emit_held(struct counters *counters, const struct so
 
 static __always_inline void advance(struct entry *entry, const struct transition *transition)
 {
+	entry->state = transition->new;
 	if (transition->old == transition->new)
 		return; /* close() after shutdown(): the state goes on and so does its clock */
-	entry->state = transition->new;
 	entry->since_ns = transition->time_ns;
 	if (transition->new == TCP_SYN_SENT || transition->new == TCP_SYN_RECV)
 		entry->signs = 0; /* a new connection; connect(AF_UNSPEC) lets one socket have several */

@@ -71,3 +71,27 @@ func TestPrivilegedOlderThanTracer(t *testing.T) {
 		}
 	}
 }
+
+// The first thing seen of a socket is that its state goes on: close() of what was half-closed before the tracer.
+func TestPrivilegedOlderHalfClose(t *testing.T) {
+	s := newStage(t)
+	l := s.actor("server").Listen(nettest.Loopback4(0), 1)
+	client := s.actor("client").Dial(l.Local())
+	server := l.Accept()
+	client.Shutdown()
+	client.WaitState(nettest.FinWait2)
+	s.trace(Options{})
+	client.Close()
+	server.Close()
+	s.wait(client, nettest.TimeWait)
+	stats := s.end()
+	s.expect(client, "FIN_WAIT2>FIN_WAIT2 close:client", "FIN_WAIT2>CLOSE close:client fin_local next=FIN_WAIT2")
+	for _, e := range s.of(client) {
+		if e.InOld >= 0 {
+			t.Errorf("%v>%v: %v in a state that is older than the tracer", e.Old, e.New, e.InOld)
+		}
+	}
+	if stats.Missed != 0 {
+		t.Errorf("%d missed, want none", stats.Missed)
+	}
+}
