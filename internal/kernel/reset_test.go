@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -195,4 +196,19 @@ func TestPrivilegedRetransmits(t *testing.T) {
 	if e := s.last(c); e.Retrans == 0 || e.BytesSent != 10 {
 		t.Errorf("%d retransmits and %d bytes sent, want some and 10", e.Retrans, e.BytesSent)
 	}
+}
+
+func TestPrivilegedKilled(t *testing.T) {
+	s := newStage(t)
+	s.trace(Options{})
+	client, server := s.pair(nettest.Loopback4(0))
+	if err := s.ns.Destroy(client); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("this kernel cannot destroy sockets (CONFIG_INET_DIAG_DESTROY)")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	server.WaitState(nettest.Close)
+	s.end()
+	s.expect(client, then(opened, "ESTABLISHED>CLOSE connect:client killed")...)
+	s.expect(server, then(accepted, "ESTABLISHED>CLOSE accepted:server reset_received")...)
 }

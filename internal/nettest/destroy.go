@@ -1,0 +1,62 @@
+package nettest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	sockDestroy = 21 // include/uapi/linux/sock_diag.h, SOCK_DESTROY
+	sockIDAt    = headerSize + 8
+)
+
+// Destroy ends a connection as ss -K does. It fails with EOPNOTSUPP on a kernel without CONFIG_INET_DIAG_DESTROY.
+func (ns *NS) Destroy(c *Conn) error {
+	return ns.Do(func() error {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+		if err != nil {
+			return os.NewSyscallError("socket(NETLINK_SOCK_DIAG)", err)
+		}
+		defer func() { _ = unix.Close(fd) }()
+		if err := limitWaits(fd); err != nil {
+			return err
+		}
+		if err := unix.Sendto(fd, destroyRequest(c), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return os.NewSyscallError("sendto", err)
+		}
+		buf := make([]byte, dumpBuffer)
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return os.NewSyscallError("recvfrom", err)
+		}
+		if n < headerSize {
+			return errShort
+		}
+		if err := messageError(buf[headerSize:n], false); err != nil {
+			return fmt.Errorf("destroy socket %#x: %w", c.Cookie(), err)
+		}
+		return nil
+	})
+}
+
+// destroyRequest names one IPv4 socket by its addresses and its cookie (struct inet_diag_req_v2).
+func destroyRequest(c *Conn) []byte {
+	b := dumpRequest(unix.AF_INET, 1)
+	binary.NativeEndian.PutUint16(b[4:], sockDestroy)
+	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	id := b[sockIDAt:]
+	put := func(port, address []byte, of netip.AddrPort) {
+		binary.BigEndian.PutUint16(port, of.Port())
+		ip := of.Addr().As4()
+		copy(address, ip[:])
+	}
+	put(id[0:], id[4:], c.Local())
+	put(id[2:], id[20:], c.Remote())
+	binary.NativeEndian.PutUint32(id[40:], uint32(c.Cookie()))
+	binary.NativeEndian.PutUint32(id[44:], uint32(c.Cookie()>>32))
+	return b
+}
