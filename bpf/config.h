@@ -25,6 +25,12 @@ volatile const bool target_ipv4;   /* on the wire: a v4-mapped connection is IPv
 volatile const __u64 target_lports[PORT_WORDS];
 volatile const __u64 target_rports[PORT_WORDS];
 
+/*
+ * Tracepoints run their programs with preemption enabled (from 7.0 on, by SRCU). A program that is preempted makes the
+ * kernel skip it for every other task on that CPU.
+ */
+volatile const bool preemptible;
+
 /* Our own thread group while it walks descriptors: the walk may drop a last reference and so run somebody's close(). */
 __u32 walker_pid;
 

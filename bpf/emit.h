@@ -115,10 +115,10 @@ static __always_inline void fill_closing(struct closing_record *closing, const s
 static __always_inline void emit(struct counters *counters, const struct sock *sk, const struct tcp_sock *tp,
 				 const struct entry *entry, const struct transition *transition)
 {
-	counters->seen++;
+	add_one(&counters->seen);
 	if (!is_wanted(sk, entry, transition->old, transition->new, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
 		       bpf_ntohs(sk->__sk_common.skc_dport))) {
-		counters->filtered++;
+		add_one(&counters->filtered);
 		return;
 	}
 
@@ -126,7 +126,7 @@ static __always_inline void emit(struct counters *counters, const struct sock *s
 	struct slot *slot = reserve(&index);
 
 	if (!slot) {
-		counters->lost++;
+		add_one(&counters->lost);
 		return;
 	}
 	fill_record(&slot->record.head, sk, tp, entry, transition);

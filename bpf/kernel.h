@@ -202,6 +202,10 @@ struct task_struct {
 
 struct seq_file;
 
+/* kernel/bpf/helpers.c, from 6.11 on (fc7566ad0a82). Weak: NULL on older kernels, and then not called. */
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
 	__u64 session_id;

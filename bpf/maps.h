@@ -2,6 +2,7 @@
 #ifndef TCPTRAIL_MAPS_H
 #define TCPTRAIL_MAPS_H
 
+#include "config.h"
 #include "record.h"
 
 #define MAX_TARGETS 256	   /* values of one filter flag: a command line, not a database */
@@ -62,6 +63,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct counters);
 } counts SEC(".maps");
+
+/* In one step only where a program may be interrupted by its like on the same CPU: that costs more. */
+static __always_inline void add_one(__u64 *counter)
+{
+	if (preemptible)
+		__sync_fetch_and_add(counter, 1);
+	else
+		(*counter)++;
+}
 
 /* Who holds the MPTCP socket of a TCP subflow. */
 struct subflow {

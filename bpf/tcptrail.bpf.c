@@ -28,7 +28,7 @@ static __always_inline void count_transition(struct counters *counters, __u8 old
 
 	/* Kept in sight of the verifier: before 6.10 it knows no bound of two registers joined by "or". */
 	barrier_var(index);
-	counters->transitions[index & (TCP_STATES * TCP_STATES - 1)]++;
+	add_one(&counters->transitions[index & (TCP_STATES * TCP_STATES - 1)]);
 }
 
 /*
@@ -41,7 +41,7 @@ static __always_inline bool heal(struct counters *counters, struct entry *entry,
 		return false;
 	if (!entry->state)
 		return false;
-	counters->missed++;
+	add_one(&counters->missed);
 	count_transition(counters, entry->state, old);
 	entry->since_ns = 0;
 	return true;
@@ -119,7 +119,7 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 
 	count_transition(counters, old, new);
 	if (!entry) {
-		counters->untracked++;
+		add_one(&counters->untracked);
 		emit(counters, sk, tp, NULL, &transition);
 		return 0;
 	}
@@ -138,10 +138,34 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	return 0;
 }
 
+static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, __u8 new)
+{
+	if (!preemptible || !bpf_preempt_disable || !bpf_preempt_enable)
+		return follow(sk, old, new);
+	bpf_preempt_disable(); /* from the time stamp to the commit */
+	follow(sk, old, new);
+	bpf_preempt_enable();
+	return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
-	return follow(sk, old, new);
+	return follow_undisturbed(sk, old, new);
+}
+
+/*
+ * Attached after the one above where that may be preempted: it runs for the same events, and takes care of those that
+ * the kernel hid from the other. It is short, so hardly anything is hidden from both.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(second_look, const struct sock *sk, int old, int new)
+{
+	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+
+	if (entry && entry->state == new)
+		return 0;
+	return follow_undisturbed(sk, old, new);
 }
 
 /* The end of every full socket: closes the books of one whose transition to CLOSE was missed. */
@@ -161,7 +185,7 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 		.flags = RECORD_MISSED | RECORD_LATE,
 	};
 
-	counters->missed++;
+	add_one(&counters->missed);
 	count_transition(counters, transition.old, TCP_CLOSE);
 	if (entry->held_old)
 		emit_held(counters, sk, entry, entry->state);

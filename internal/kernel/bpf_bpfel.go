@@ -144,6 +144,7 @@ const (
 	bpfProgInetCskAcceptArg   = "inet_csk_accept_arg"
 	bpfProgInetCskAcceptFlags = "inet_csk_accept_flags"
 	bpfProgInetSockSetState   = "inet_sock_set_state"
+	bpfProgSecondLook         = "second_look"
 	bpfProgTcpDestroySock     = "tcp_destroy_sock"
 	bpfProgTcpReceiveReset    = "tcp_receive_reset"
 	bpfProgTcpSendReset       = "tcp_send_reset"
@@ -157,6 +158,7 @@ const (
 	bpfVarFilterStates        = "filter_states"
 	bpfVarFilterVersion       = "filter_version"
 	bpfVarOrderedStores       = "ordered_stores"
+	bpfVarPreemptible         = "preemptible"
 	bpfVarReaderSleeps        = "reader_sleeps"
 	bpfVarReasonForGo         = "reason_for_go"
 	bpfVarRecordFlagsForGo    = "record_flags_for_go"
@@ -218,6 +220,7 @@ type bpfProgramSpecs struct {
 	InetCskAcceptArg   *ebpf.ProgramSpec `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.ProgramSpec `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	SecondLook         *ebpf.ProgramSpec `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.ProgramSpec `ebpf:"tcp_destroy_sock"`
 	TcpReceiveReset    *ebpf.ProgramSpec `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.ProgramSpec `ebpf:"tcp_send_reset"`
@@ -251,6 +254,7 @@ type bpfVariableSpecs struct {
 	FilterStates     *ebpf.VariableSpec `ebpf:"filter_states"`
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
+	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.VariableSpec `ebpf:"reader_sleeps"`
 	ReasonForGo      *ebpf.VariableSpec `ebpf:"reason_for_go"`
 	RecordFlagsForGo *ebpf.VariableSpec `ebpf:"record_flags_for_go"`
@@ -322,6 +326,7 @@ type bpfVariables struct {
 	FilterStates     *ebpf.Variable `ebpf:"filter_states"`
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
+	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.Variable `ebpf:"reader_sleeps"`
 	ReasonForGo      *ebpf.Variable `ebpf:"reason_for_go"`
 	RecordFlagsForGo *ebpf.Variable `ebpf:"record_flags_for_go"`
@@ -345,6 +350,7 @@ type bpfPrograms struct {
 	InetCskAcceptArg   *ebpf.Program `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.Program `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.Program `ebpf:"inet_sock_set_state"`
+	SecondLook         *ebpf.Program `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.Program `ebpf:"tcp_destroy_sock"`
 	TcpReceiveReset    *ebpf.Program `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.Program `ebpf:"tcp_send_reset"`
@@ -357,6 +363,7 @@ func (p *bpfPrograms) Close() error {
 		p.InetCskAcceptArg,
 		p.InetCskAcceptFlags,
 		p.InetSockSetState,
+		p.SecondLook,
 		p.TcpDestroySock,
 		p.TcpReceiveReset,
 		p.TcpSendReset,

@@ -2,19 +2,23 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-// decode fills e from a record. Wall time is left to the caller, who knows the clock. It refuses states that do not
-// exist, and allocates nothing otherwise.
+// decode fills e from a record. Wall time is left to the caller, who knows the clock. It refuses states and times that
+// cannot be, and allocates nothing otherwise.
 func decode(r *bpfClosingRecord, e *tcp.Event) error {
 	head := &r.Head
 	e.Old, e.New, e.Next = tcp.State(head.Old), tcp.State(head.New), tcp.State(head.Next)
 	if !e.Old.Valid() || !e.New.Valid() {
 		return fmt.Errorf("record has no such transition: %d to %d", head.Old, head.New)
+	}
+	if head.TimeNs > math.MaxInt64 {
+		return fmt.Errorf("record has no such time: %d ns", head.TimeNs)
 	}
 	decodeHead(head, e)
 	if e.New == tcp.Close {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -82,6 +83,7 @@ func FuzzDecode(f *testing.F) {
 	sample := sampleRecord()
 	f.Add(bytes.Clone(unsafe.Slice((*byte)(unsafe.Pointer(sample)), unsafe.Sizeof(*sample))))
 	f.Add([]byte{})
+	f.Add([]byte("0000000\xff" + strings.Repeat("0", 100) + "\x05\a")) // a time stamp beyond int64
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r bpfClosingRecord
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), data)
@@ -89,7 +91,7 @@ func FuzzDecode(f *testing.F) {
 		if err := decode(&r, &e); err != nil {
 			return
 		}
-		if !e.Old.Valid() || !e.New.Valid() || e.InOld < tcp.Unknown || e.SRTT < tcp.Unknown || len(e.Comm.Bytes()) > 16 {
+		if !e.Old.Valid() || !e.New.Valid() || e.Mono < 0 || e.InOld < tcp.Unknown || e.SRTT < tcp.Unknown || len(e.Comm.Bytes()) > 16 {
 			t.Errorf("%+v", e)
 		}
 		_, _, _ = e.Evidence.String(), e.Reason.String(), e.Next.String()

@@ -49,6 +49,9 @@ func (t *Tracer) Cost() (runs uint64, total time.Duration, err error) {
 	programs := []*ebpf.Program{
 		t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset, t.programs.SendReset,
 	}
+	if t.second != nil {
+		programs = append(programs, t.second)
+	}
 	if t.accept != nil {
 		for _, p := range t.accept.Programs {
 			programs = append(programs, p)

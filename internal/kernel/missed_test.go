@@ -3,8 +3,6 @@ package kernel
 import (
 	"testing"
 
-	"github.com/cilium/ebpf/link"
-
 	"github.com/tcptrail/tcptrail/internal/nettest"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
@@ -13,15 +11,13 @@ import (
 // kernel skips the program because it is already running.
 func (s *stage) blind(f func()) {
 	s.t.Helper()
-	if err := s.tracer.setState.Close(); err != nil {
+	if err := s.tracer.unfollow(); err != nil {
 		s.t.Fatal(err)
 	}
 	f()
-	l, err := link.AttachTracing(link.TracingOptions{Program: s.tracer.programs.SetState})
-	if err != nil {
+	if err := s.tracer.follow(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.tracer.setState = l
 }
 
 func TestPrivilegedMissedTransitionsAreFoundAndHealed(t *testing.T) {

@@ -28,7 +28,7 @@ const (
 	// sleepLimit bounds a sleep; nothing is known that would make it necessary.
 	sleepLimit = 10 * time.Second
 	// settleTime is how old a record must be to be handed out while others may still come: a program takes its time
-	// stamp first and commits under a microsecond later, on all CPUs alike, so that merging by time is exact.
+	// stamp first and commits under a microsecond later, so that merging by time is exact unless a CPU stands still.
 	settleTime = time.Millisecond
 	// batchLimit is how many events Read hands out before it returns, so that its caller gets to flush and to look at
 	// its signals while records keep flowing, and the programs get their slots back.
@@ -44,6 +44,7 @@ type reader struct {
 	clock    *clock.Wall
 	ring     ringbuf.Record // of the doorbell, reused
 	event    tcp.Event
+	latest   int64 // time of the youngest event handed out
 	quiet    int
 	stopping atomic.Bool
 	wake     chan struct{}
@@ -66,8 +67,8 @@ func newReader(maps *requiredMaps, sleeps *ebpf.Variable) (*reader, error) {
 	return &reader{rings: rings, doorbell: doorbell, sleeps: sleeps, clock: wall, wake: make(chan struct{}, 1)}, nil
 }
 
-// Read waits a while for events and calls handle for each, in the order of their time, until none is left or a batch
-// is full; there may have been none. The event is valid only during the call. It returns ErrStopped after Stop, when
+// Read waits a while for events and calls handle for each, in the order of their time but for those that are Late, until
+// none is left or a batch is full; there may have been none. The event is valid only during the call. It returns ErrStopped after Stop, when
 // nothing is left.
 func (t *Tracer) Read(handle func(*tcp.Event)) error { return t.reader.read(handle) }
 
@@ -157,6 +158,10 @@ func (r *reader) hand(record *bpfClosingRecord, handle func(*tcp.Event)) {
 		r.corrupt.Add(1)
 		return
 	}
+	if r.event.Mono < r.latest { // its CPU stood still for longer than settleTime, as a virtual one may
+		r.event.Late = true
+	}
+	r.latest = max(r.latest, r.event.Mono)
 	r.event.Time = r.clock.At(r.event.Mono)
 	handle(&r.event)
 }

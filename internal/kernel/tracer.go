@@ -33,8 +33,9 @@ type Tracer struct {
 	sleeps   *ebpf.Variable
 	walker   *ebpf.Variable
 	accept   *ebpf.Collection // nil where the kernel refuses trampolines
-	links    []link.Link
-	setState link.Link // the last to be attached, and the one that all others serve
+	second   *ebpf.Program    // nil where the first is never preempted
+	links    []link.Link      // of the programs that serve those which follow transitions
+	follows  []link.Link      // of those
 	reader   *reader
 	notes    []string
 }
@@ -100,27 +101,46 @@ func (t *Tracer) load(o Options, cache *btf.Cache) error {
 	if err := configure(&variables, &o.Filter); err != nil {
 		return err
 	}
+	if err := variables.Preemptible.Set(isPreemptible(kernelRelease())); err != nil {
+		return err
+	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
 		return err
 	}
 	delete(spec.Programs, bpfProgInetCskAcceptArg)
 	delete(spec.Programs, bpfProgInetCskAcceptFlags)
+	if !isPreemptible(kernelRelease()) {
+		delete(spec.Programs, bpfProgSecondLook)
+	}
+	if err := t.take(spec, cache); err != nil {
+		return err
+	}
+	return fillTargets(t.maps, &o.Filter)
+}
 
+// take loads what is in the spec and makes it ours.
+func (t *Tracer) take(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
+	loaded, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
+	if err != nil {
+		return err
+	}
+	defer loaded.Close()
 	var objects struct {
 		requiredPrograms
 		requiredMaps
 		Sleeps *ebpf.Variable `ebpf:"reader_sleeps"`
 		Walker *ebpf.Variable `ebpf:"walker_pid"`
 	}
-	if err := spec.LoadAndAssign(&objects, &ebpf.CollectionOptions{Cache: cache}); err != nil {
+	if err := loaded.Assign(&objects); err != nil {
 		return err
 	}
 	t.programs, t.maps = &objects.requiredPrograms, &objects.requiredMaps
 	t.sleeps, t.walker = objects.Sleeps, objects.Walker
-	return fillTargets(t.maps, &o.Filter)
+	t.second = loaded.DetachProgram(bpfProgSecondLook)
+	return nil
 }
 
-// attach arms the programs that note signs before the one that uses them.
+// attach arms the programs that note signs before those that use them.
 func (t *Tracer) attach() error {
 	for _, p := range []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset, t.programs.DestroySock} {
 		l, err := link.AttachTracing(link.TracingOptions{Program: p})
@@ -129,11 +149,30 @@ func (t *Tracer) attach() error {
 		}
 		t.links = append(t.links, l)
 	}
-	var err error
-	if t.setState, err = link.AttachTracing(link.TracingOptions{Program: t.programs.SetState}); err != nil {
-		return fmt.Errorf("%v: %w", t.programs.SetState, err)
+	return t.follow()
+}
+
+// follow arms the programs that follow transitions. Those attached first run first.
+func (t *Tracer) follow() error {
+	followers := []*ebpf.Program{t.programs.SetState}
+	if t.second != nil {
+		followers = append(followers, t.second)
+	}
+	for _, p := range followers {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("%v: %w", p, err)
+		}
+		t.follows = append(t.follows, l)
 	}
 	return nil
+}
+
+// unfollow disarms them; what happens then is missed.
+func (t *Tracer) unfollow() error {
+	err := closeAll(t.follows...)
+	t.follows = nil
+	return err
 }
 
 // Notes says, a sentence each, what is less exact on this host than it could be.
@@ -155,16 +194,7 @@ func settle() error {
 	return nil
 }
 
-func (t *Tracer) detach() error {
-	var errs []error
-	if t.setState != nil {
-		errs = append(errs, t.setState.Close())
-	}
-	for _, l := range t.links {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
-}
+func (t *Tracer) detach() error { return errors.Join(closeAll(t.follows...), closeAll(t.links...)) }
 
 // Close detaches and frees everything. Nothing is left behind in the kernel.
 func (t *Tracer) Close() error {
@@ -178,6 +208,9 @@ func (t *Tracer) Close() error {
 	if t.programs != nil {
 		errs = append(errs, closeAll(t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset,
 			t.programs.SendReset, t.programs.Walk, t.programs.AdoptSubflows))
+	}
+	if t.second != nil {
+		errs = append(errs, t.second.Close())
 	}
 	if t.maps != nil {
 		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows, t.maps.TargetPids,

@@ -12,12 +12,6 @@ import (
 	"github.com/tcptrail/tcptrail/internal/privilege"
 )
 
-// The oldest kernel with all that the programs call: bpf_get_socket_cookie() for tracing (c5dbb89fc2ac).
-const (
-	oldestMajor = 5
-	oldestMinor = 12
-)
-
 const kernelBTF = "/sys/kernel/btf/vmlinux"
 
 // UnsupportedError is what this kernel lacks, or what this process may not do, with the remedy.
@@ -37,8 +31,7 @@ func checkHost() error {
 	release := kernelRelease()
 	if isTooOld(release) {
 		return &UnsupportedError{What: fmt.Sprintf(
-			"kernel %s is too old: Linux %d.%d or newer is needed (bpf_get_socket_cookie for tracing)",
-			release, oldestMajor, oldestMinor)}
+			"kernel %s is too old: Linux %v or newer is needed (bpf_get_socket_cookie for tracing)", release, oldest)}
 	}
 	if _, err := os.Stat(kernelBTF); err != nil {
 		return &UnsupportedError{
@@ -63,11 +56,35 @@ func kernelRelease() string {
 
 // isTooOld says whether release, as uname prints it, is surely too old; a spelling that it cannot read is not.
 func isTooOld(release string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
-		return false
-	}
-	return major < oldestMajor || major == oldestMajor && minor < oldestMinor
+	version, ok := parseRelease(release)
+	return ok && version.before(oldest)
+}
+
+// isPreemptible says whether tracepoints of that release may run programs with preemption enabled.
+func isPreemptible(release string) bool {
+	version, ok := parseRelease(release)
+	return ok && !version.before(preemptible)
+}
+
+// release is the version of a kernel.
+type release struct{ major, minor int }
+
+var (
+	// oldest has all that the programs call: the last to come was bpf_get_socket_cookie() for tracing (c5dbb89fc2ac).
+	oldest = release{5, 12}
+	// preemptible is the first that guards tracepoints by SRCU and not by disabling preemption.
+	preemptible = release{7, 0}
+)
+
+func (r release) before(other release) bool {
+	return r.major < other.major || r.major == other.major && r.minor < other.minor
+}
+
+func (r release) String() string { return fmt.Sprintf("%d.%d", r.major, r.minor) }
+
+func parseRelease(text string) (r release, ok bool) {
+	_, err := fmt.Sscanf(text, "%d.%d", &r.major, &r.minor)
+	return r, err == nil
 }
 
 // explain turns an error of the kernel's refusal into an UnsupportedError and leaves others as they are.

@@ -35,7 +35,7 @@ type Event struct {
 	Evidence   Evidence
 	Reason     Reason // why New is Close; ReasonNone when unknown or not at its end
 	Missed     bool   // at least one transition before this one was not seen
-	Late       bool   // comes after it happened: its ports were not known yet, or its end was missed; RunningPID is unknown
+	Late       bool   // comes after younger ones: its ports were not known yet, its end was missed, or its CPU stood still; RunningPID may be unknown
 	Comm       Comm   // owner's name
 }
 

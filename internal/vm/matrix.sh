@@ -8,8 +8,9 @@
 #
 #   matrix.sh "bookworm:6.1 sid:7" ./internal/kernel ./internal/cli
 #
-# The tests are built here, as static programs, and run in the guest beside their testdata. A package without privileged
-# tests and a kernel that cannot be had are passed over with a line. A table at the end says what became of each.
+# The tests are built here, as static programs, and run in the guest beside their testdata and the tool itself, which
+# TCPTRAIL_BINARY names to them. A package without privileged tests and a kernel that cannot be had are passed over with
+# a line. A table at the end says what became of each.
 #
 # Exit status: 0 all that ran has passed, 1 something failed or nothing ran, 2 wrong use.
 set -euo pipefail
@@ -21,16 +22,18 @@ pattern=Privileged limit=600
 
 usage() { sed -n '4,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
-# Builds the test binaries of packages that have tests for us; sets "tested".
+# Builds the tool and the tests of packages that have some for us; sets "tested".
 build_tests() {
 	local package
+	export CGO_ENABLED=0 GOOS=linux GOARCH=amd64
+	go build -buildvcs=false -trimpath -o "$work/tcptrail" ./cmd/tcptrail
 	tested=()
 	for package in "$@"; do
 		if ! grep -qs '^func TestPrivileged' "$package"/*_test.go; then
 			echo "matrix.sh: no privileged tests in $package"
 			continue
 		fi
-		CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go test -c -trimpath -ldflags=-s -o "$work/$(test_name "$package")" "$package"
+		go test -c -trimpath -ldflags=-s -o "$work/$(test_name "$package")" "$package"
 		tested+=("$package")
 	done
 }
@@ -48,7 +51,8 @@ run_tests() {
 	local name=$1 kernel=$2 package=$3 code=0 start=$SECONDS result passed failed skipped testdata=()
 	[ ! -d "$package/testdata" ] || testdata=(-f "$package/testdata:/test/testdata")
 	printf '\n=== %s: %s\n' "$name" "$package"
-	"$here/boot.sh" -t "$limit" "${testdata[@]}" "$kernel" "$work/$(test_name "$package")" -test.v \
+	"$here/boot.sh" -t "$limit" -e TCPTRAIL_BINARY=/test/tcptrail -f "$work/tcptrail:/test/tcptrail" \
+		"${testdata[@]}" "$kernel" "$work/$(test_name "$package")" -test.v \
 		-test.run "$pattern" -test.timeout "$((limit - GRACE))s" 2>&1 | tee "$work/log" || code=${PIPESTATUS[0]}
 	passed=$(count PASS) failed=$(count FAIL) skipped=$(count SKIP)
 	case $code in
