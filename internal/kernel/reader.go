@@ -19,12 +19,12 @@ import (
 var ErrStopped = errors.New("tracer stopped")
 
 const (
-	// pollInterval is how often the rings are read while records flow: a twentieth of the time in which the busiest
-	// host that we measured fills them, and short enough that eyes see no delay.
-	pollInterval = 5 * time.Millisecond
+	// pollInterval is how often the rings are read while records flow: a tenth of the time in which the busiest host
+	// that we measured fills them, and short enough that eyes see no delay.
+	pollInterval = 10 * time.Millisecond
 	// quietPolls is how many empty polls in a row send the reader to sleep until a record wakes it: long enough that
 	// a host with steady traffic never pays for wakeups, short enough that an idle one costs nothing.
-	quietPolls = 40
+	quietPolls = 20
 	// sleepLimit bounds a sleep; nothing is known that would make it necessary.
 	sleepLimit = 10 * time.Second
 	// settleTime is how old a record must be to be handed out while others may still come: a program takes its time
@@ -48,6 +48,7 @@ type reader struct {
 	quiet    int
 	stopping atomic.Bool
 	wake     chan struct{}
+	timer    *time.Timer
 	corrupt  atomic.Uint64
 }
 
@@ -64,7 +65,10 @@ func newReader(maps *requiredMaps, sleeps *ebpf.Variable) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, doorbell.Close(), rings.close())
 	}
-	return &reader{rings: rings, doorbell: doorbell, sleeps: sleeps, clock: wall, wake: make(chan struct{}, 1)}, nil
+	return &reader{
+		rings: rings, doorbell: doorbell, sleeps: sleeps, clock: wall,
+		wake: make(chan struct{}, 1), timer: time.NewTimer(pollInterval),
+	}, nil
 }
 
 // Read waits a while for events and calls handle for each, in the order of their time but for those that are Late, until
@@ -97,10 +101,9 @@ func (r *reader) wait() error {
 	if r.quiet >= quietPolls {
 		return r.sleep()
 	}
-	timer := time.NewTimer(pollInterval)
-	defer timer.Stop()
+	r.timer.Reset(pollInterval)
 	select {
-	case <-timer.C:
+	case <-r.timer.C:
 	case <-r.wake:
 	}
 	return nil
@@ -179,4 +182,7 @@ func (r *reader) stop() error {
 	return nil
 }
 
-func (r *reader) close() error { return errors.Join(r.doorbell.Close(), r.rings.close()) }
+func (r *reader) close() error {
+	r.timer.Stop()
+	return errors.Join(r.doorbell.Close(), r.rings.close())
+}

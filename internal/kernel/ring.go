@@ -17,10 +17,11 @@ const (
 	slotSize = int(unsafe.Sizeof(bpfSlot{}))
 
 	// defaultRingBytes is what the rings of all CPUs take together: at 300,000 transitions a second on each of two
-	// CPUs it holds what comes in a tenth of a second, twenty times the poll interval.
+	// CPUs it holds what comes in a tenth of a second, ten times the poll interval.
 	defaultRingBytes = 16 << 20
-	// minSlots is the least a ring has, however many CPUs share the memory: some milliseconds at full speed.
-	minSlots = 512
+	// minSlots is the least a ring has, however many CPUs share the memory: a poll interval at 200,000 transitions a
+	// second on one CPU, in 300 kB.
+	minSlots = 2048
 )
 
 // slotsFor returns how many slots each of cpus rings gets of the given memory: a power of two.

@@ -13,7 +13,8 @@ func TestSlotsFor(t *testing.T) {
 		{defaultRingBytes, 1, 65536},
 		{defaultRingBytes, 2, 32768},
 		{defaultRingBytes, 3, 32768},
-		{defaultRingBytes, 128, 512},
+		{defaultRingBytes, 16, 4096},
+		{defaultRingBytes, 128, minSlots},
 		{64 << 10, 64, minSlots},
 		{1, 8192, minSlots},
 	}

@@ -21,7 +21,7 @@ type Options struct {
 	// Filter is what the kernel decides of it; Filter.MatchRest is left to the caller.
 	Filter filter.Filter
 	// RingBytes is the most that the rings between kernel and reader may take, over all CPUs, though each has room
-	// for 512 records at least; 0 is 16 MiB.
+	// for 2,048 records at least; 0 is 16 MiB.
 	RingBytes int
 }
 
