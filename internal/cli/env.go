@@ -4,11 +4,21 @@ package cli
 import (
 	"io"
 	"os"
+	"time"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/proc"
 	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+const (
+	// drainLimit is how long an ended session waits for an output that takes nothing more, and for stderr: no longer
+	// than a user who pressed ^C has patience, and a service manager that sent SIGTERM, too.
+	drainLimit = 2 * time.Second
+	// drainPauses is how many drainLimits more it waits while the output takes something: with the first,
+	// ten seconds, after which docker stop kills. A second ^C ends it at once.
+	drainPauses = 4
 )
 
 // Env is the whole world outside of a command, so that a test can run the complete command line in its own process.
@@ -29,9 +39,19 @@ type Env struct {
 	// Keep drops all capabilities but those given, for the rest of the process's life.
 	Keep    func(privilege.Set) error
 	Version string
+
+	drain time.Duration // instead of drainLimit, for tests
 }
 
-// Source is what a session needs of a tracer; *kernel.Tracer is one.
+// drainLimit returns how long to wait for an output that is stuck.
+func (e *Env) drainLimit() time.Duration {
+	if e.drain != 0 {
+		return e.drain
+	}
+	return drainLimit
+}
+
+// Source is what a session needs of a tracer; *kernel.Tracer is one, and says what the methods do.
 type Source interface {
 	Adopt() (unknown int, err error)
 	Read(handle func(*tcp.Event)) error

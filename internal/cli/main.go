@@ -3,29 +3,26 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
+	"unicode"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/output"
 )
 
-// usageError is wrong use of the command line.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-// Main runs the command that args, without the program's name, ask for and returns the exit code.
+// Main runs the command that args, without the program's name, ask for and returns the exit code. It writes to stderr no
+// longer than it takes anything, and at an error one line.
 func Main(env *Env, args []string) int {
-	root := newRoot(env)
-	root.SetArgs(args)
+	own := *env
+	own.Stderr = &impatient{w: env.Stderr, limit: env.drainLimit()}
+	root := newRoot(&own)
+	root.SetArgs(joinTime(args))
 	err := root.Execute()
 	if err == nil {
 		return ExitDone
 	}
-	// One line, whatever is wrapped inside: cobra's suggestions come in lines of their own.
-	fmt.Fprintf(env.Stderr, "tcptrail: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+	fmt.Fprintf(own.Stderr, "tcptrail: %s\n", oneLine(err.Error()))
 	var (
 		unsupported *kernel.UnsupportedError
 		usage       usageError
@@ -34,42 +31,39 @@ func Main(env *Env, args []string) int {
 	case errors.As(err, &unsupported):
 		return ExitUnsupported
 	case errors.As(err, &usage):
-		fmt.Fprintln(env.Stderr, "tcptrail: see tcptrail --help")
 		return ExitUsage
 	}
 	return ExitFailed
 }
 
-const rootHelp = `tcptrail shows every TCP state transition of the host as it happens, in all network namespaces: which socket, from
-which state to which, how long it had been there, who owns it and by what evidence, and why it closed.
-
-Without a command it traces.`
-
-func newRoot(env *Env) *cobra.Command {
-	root := newTrace(env)
-	root.Use = "tcptrail [command]"
-	root.Short = "Trace every TCP transition with its true owner"
-	root.Long = rootHelp + "\n\n" + legend
-	root.Example = strings.ReplaceAll(root.Example, "tcptrail trace", "tcptrail")
-	root.Version = env.Version
-	root.SilenceErrors = true
-	root.SilenceUsage = true
-	root.SetOut(env.Stdout)
-	root.SetErr(env.Stderr)
-	root.SetVersionTemplate("tcptrail {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newTrace(env))
-	return root
+// joinTime lets the value of -T follow at once or as a word of its own. A flag that may stand alone, as this one may for
+// the habits of tcpstates, otherwise takes its value only after "=".
+func joinTime(args []string) []string {
+	args = slices.Clone(args)
+	for i := 0; i < len(args) && args[i] != "--"; i++ {
+		if style, ok := strings.CutPrefix(args[i], "-T"); ok && isTimeStyle(style) {
+			args[i] = "-T=" + style
+		}
+		if (args[i] == "-T" || args[i] == "--time") && i+1 < len(args) && isTimeStyle(args[i+1]) {
+			args[i] += "=" + args[i+1]
+			args = slices.Delete(args, i+1, i+2)
+		}
+	}
+	return args
 }
 
-// noArgs refuses words that are neither a command nor a flag.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := ""
-	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 {
-		hint = fmt.Sprintf(", did you mean %q?", near[0])
-	}
-	return usageError{fmt.Errorf("unknown command or argument %q%s", args[0], hint)}
+func isTimeStyle(word string) bool {
+	_, err := output.ParseTimeStyle(word)
+	return err == nil
+}
+
+// oneLine puts the lines of a text, as of joined errors, on one, and leaves out what a terminal would obey.
+func oneLine(text string) string {
+	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }

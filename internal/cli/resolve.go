@@ -7,28 +7,33 @@ import (
 	"github.com/tcptrail/tcptrail/internal/proc"
 )
 
+// maxValues is how many values the kernel side looks up for one flag (maxTargets of internal/kernel).
+const maxValues = 256
+
 // resolve turns what the flags name on this host into numbers, and refuses what is not there.
-func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) error {
-	for _, text := range f.pids {
-		pid, err := fs.PID(text)
-		if err != nil {
-			return fmt.Errorf("--pid: %w", err)
-		}
-		to.PIDs = append(to.PIDs, pid)
+func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) (err error) {
+	if to.PIDs, err = look("pid", f.pids, fs.PID); err != nil {
+		return err
 	}
-	for _, arg := range f.netns {
-		inode, err := fs.NetNS(arg)
-		if err != nil {
-			return fmt.Errorf("--netns: %w", err)
-		}
-		to.NetNS = append(to.NetNS, inode)
+	if to.NetNS, err = look("netns", f.netns, fs.NetNS); err != nil {
+		return err
 	}
-	for _, arg := range f.cgroups {
-		id, err := fs.Cgroup(arg)
-		if err != nil {
-			return fmt.Errorf("--cgroup: %w", err)
-		}
-		to.Cgroups = append(to.Cgroups, id)
+	to.Cgroups, err = look("cgroup", f.cgroups, fs.Cgroup)
+	return err
+}
+
+// look finds the numbers of what a flag names.
+func look[N uint32 | uint64](flag string, names []string, find func(string) (N, error)) ([]N, error) {
+	if len(names) > maxValues {
+		return nil, fmt.Errorf("--%s: %d values are too many: give up to %d", flag, len(names), maxValues)
 	}
-	return nil
+	var numbers []N
+	for _, name := range names {
+		number, err := find(name)
+		if err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag, err)
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, nil
 }

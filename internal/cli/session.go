@@ -3,14 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
@@ -19,23 +17,22 @@ import (
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-// drainLimit is how long an ended session waits for an output that takes nothing more. What it could not deliver by
-// then is counted as lost.
-const drainLimit = 2 * time.Second
-
-// session is one run of trace. Its counters are read by the summary while the reading goroutine goes on.
+// session is one run of trace. One goroutine reads, so that a signal is heard even while the output blocks; one adopts
+// older sockets; the one that runs the session hears of their end, and of everything else that ends it.
 type session struct {
-	env       *Env
-	source    Source
-	out       *output.Writer
-	filter    *filter.Filter
-	limit     uint64
-	started   time.Time
-	delivered atomic.Uint64 // written and taken
-	filtered  atomic.Uint64 // refused here, after what the kernel refused
-	beyond    atomic.Uint64 // came after the limit was reached
-	pending   uint64        // written and not yet flushed; of the reading goroutine
-	writeErr  error         // of the reading goroutine
+	env      *Env
+	source   Source
+	filter   *filter.Filter
+	limit    uint64
+	started  time.Time
+	out      *output.Writer // of the reading goroutine, as the next two
+	sink     *sink
+	writeErr error
+	filtered atomic.Uint64
+	beyond   atomic.Uint64
+	stop     func() error // of the source, from any goroutine
+	done     chan error   // of reading; nil when that has ended
+	adopted  chan error   // likewise
 }
 
 func runTrace(env *Env, p *tracePlan) error {
@@ -46,72 +43,101 @@ func runTrace(env *Env, p *tracePlan) error {
 	if err != nil {
 		return err
 	}
-	defer source.Close()
 	for _, note := range source.Notes() {
 		fmt.Fprintf(env.Stderr, "tcptrail: %s\n", note)
 	}
-	s := &session{
-		env: env, source: source, filter: &p.filter, limit: p.limit,
-		out: output.New(env.Stdout, p.output), started: time.Now(),
+	s := newSession(env, source, p)
+	err = errors.Join(s.run(p), s.summary(true))
+	if s.done != nil || s.adopted != nil {
+		return err // it is still in use: what the process leaves behind, the kernel frees
 	}
-	return s.run(p)
+	return errors.Join(err, source.Close())
 }
 
-// run reads in one goroutine, so that a signal is heard even while the output blocks.
-func (s *session) run(p *tracePlan) error {
-	done := make(chan error, 1)
-	go func() { done <- s.read() }()
-	adopted := make(chan error, 1)
-	go func() { adopted <- s.adopt(p.ready) }()
+func newSession(env *Env, source Source, p *tracePlan) *session {
+	s := &session{
+		env: env, source: source, filter: &p.filter, limit: p.limit, started: time.Now(),
+		sink: &sink{w: env.Stdout, header: p.output.Header && p.output.Format != output.JSON},
+		stop: sync.OnceValue(source.Stop), done: make(chan error, 1), adopted: make(chan error, 1),
+	}
+	s.out = output.New(s.sink, p.output)
+	return s
+}
 
+// run returns when the session is over, and why if that is an error.
+func (s *session) run(p *tracePlan) error {
+	go func(done chan<- error) { done <- s.read() }(s.done)
+	go func(adopted chan<- error) { adopted <- s.adopt(p.ready) }(s.adopted)
 	var timeout <-chan time.Time
 	if p.duration > 0 {
 		timer := time.NewTimer(p.duration)
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	err := s.wait(done, adopted, timeout)
-	return errors.Join(err, s.summary())
-}
-
-// wait returns when the session is over, and why if that is an error.
-func (s *session) wait(done, adopted <-chan error, timeout <-chan time.Time) error {
 	for {
 		select {
-		case err := <-done:
-			return err
-		case err := <-adopted:
+		case err := <-s.done:
+			s.done = nil
+			return errors.Join(err, s.finish())
+		case err := <-s.adopted:
+			s.adopted = nil
 			if err != nil {
-				return err
+				return errors.Join(err, s.end())
 			}
 		case <-timeout:
-			return s.end(done)
+			return s.end()
 		case <-s.env.Gone:
-			return s.end(done)
+			return s.end()
 		case signal := <-s.env.Signals:
 			if signal != syscall.SIGUSR1 {
-				return s.end(done)
+				return s.end()
 			}
-			if err := s.summary(); err != nil {
-				return err
+			if err := s.summary(false); err != nil {
+				return errors.Join(err, s.end())
 			}
 		}
 	}
 }
 
-// end stops the source and waits until what is in flight is delivered, or the output proves to be stuck.
-func (s *session) end(done <-chan error) error {
-	if err := s.source.Stop(); err != nil {
-		return err
+// end stops the source, so that reading ends with what is in flight.
+func (s *session) end() error {
+	err := s.stop()
+	return errors.Join(err, s.finish())
+}
+
+// finish waits for both goroutines, until the output proves to be stuck or too slow, or the user to be in a hurry.
+func (s *session) finish() error {
+	pause := time.NewTicker(s.env.drainLimit())
+	defer pause.Stop()
+	var errs []error
+	for pauses, taken := 0, s.sink.delivered.Load(); s.done != nil || s.adopted != nil; {
+		select {
+		case err := <-s.done:
+			s.done, errs = nil, append(errs, err)
+		case err := <-s.adopted:
+			s.adopted, errs = nil, append(errs, err)
+		case signal := <-s.env.Signals:
+			if signal != syscall.SIGUSR1 {
+				s.abandon("interrupted again")
+				return errors.Join(errs...)
+			}
+			errs = append(errs, s.summary(false))
+		case <-pause.C:
+			before := taken
+			if taken = s.sink.delivered.Load(); taken == before || pauses == drainPauses {
+				s.abandon("output takes too long")
+				return errors.Join(errs...)
+			}
+			pauses++
+		}
 	}
-	timer := time.NewTimer(drainLimit)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-timer.C:
-		fmt.Fprintf(s.env.Stderr, "tcptrail: output takes nothing more: what was left for it is lost\n")
-		return nil
+	return errors.Join(errs...)
+}
+
+// abandon says that the output's reader does not get what is left for it. That is no error.
+func (s *session) abandon(why string) {
+	if s.done != nil {
+		fmt.Fprintf(s.env.Stderr, "tcptrail: %s: what was left is not delivered\n", why)
 	}
 }
 
@@ -119,8 +145,8 @@ func (s *session) end(done <-chan error) error {
 func (s *session) read() error {
 	for {
 		err := s.source.Read(s.handle)
-		if flushErr := s.flush(); flushErr != nil {
-			return errors.Join(ignoreClosed(flushErr), s.source.Stop())
+		if writeErr := s.flush(); writeErr != nil {
+			return errors.Join(ignoreClosed(writeErr), s.stop())
 		}
 		if errors.Is(err, kernel.ErrStopped) {
 			return nil
@@ -129,7 +155,7 @@ func (s *session) read() error {
 			return err
 		}
 		if s.isFull() {
-			if err := s.source.Stop(); err != nil {
+			if err := s.stop(); err != nil {
 				return err
 			}
 		}
@@ -143,34 +169,24 @@ func (s *session) handle(e *tcp.Event) {
 	case s.isFull():
 		s.beyond.Add(1)
 	default:
-		s.pending++
-		if err := s.out.Event(e); err != nil && s.writeErr == nil {
+		s.sink.add()
+		if err := s.out.Event(e); err != nil {
 			s.writeErr = err
 		}
 	}
 }
 
-func (s *session) isFull() bool { return s.limit > 0 && s.delivered.Load()+s.pending >= s.limit }
+func (s *session) isFull() bool { return s.limit > 0 && s.sink.total() >= s.limit }
 
-// flush hands everything to the output's reader. What it takes is delivered; after an error nothing more will be.
+// flush hands everything to the output's reader. After an error nothing more will be.
 func (s *session) flush() error {
-	if err := s.out.Flush(); err != nil && s.writeErr == nil {
+	if err := s.out.Flush(); err != nil {
 		s.writeErr = err
 	}
 	if s.writeErr != nil {
 		return fmt.Errorf("write output: %w", s.writeErr)
 	}
-	s.delivered.Add(s.pending)
-	s.pending = 0
 	return nil
-}
-
-// ignoreClosed makes a reader that went away, as `head` does, a good end.
-func ignoreClosed(err error) error {
-	if errors.Is(err, unix.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return err
 }
 
 // adopt finds the owners of older sockets, and then gives up the privileges that only this needed.
@@ -180,7 +196,8 @@ func (s *session) adopt(ready string) error {
 		return err
 	}
 	if unknown > 0 {
-		fmt.Fprintf(s.env.Stderr, "tcptrail: %d of them: %s\n", unknown, privilege.TraceOptionalLoss)
+		fmt.Fprintf(s.env.Stderr, "tcptrail: %s: %d of them for want of %s\n",
+			privilege.TraceOptionalLoss, unknown, privilege.TraceOptional)
 	}
 	if err := keep(s.env, privilege.Trace); err != nil {
 		return err
@@ -200,23 +217,15 @@ func keep(env *Env, set privilege.Set) error {
 }
 
 // summary prints the one line that says what became of everything that was seen.
-func (s *session) summary() error {
+func (s *session) summary(final bool) error {
 	stats, err := s.source.Stats()
 	if err != nil {
 		return err
 	}
-	delivered, filtered, beyond := s.delivered.Load(), stats.Filtered+s.filtered.Load(), s.beyond.Load()
-	fmt.Fprintf(s.env.Stderr, "tcptrail: seen %d, delivered %d, lost %d, missed %d, filtered %d",
-		stats.Seen, delivered, stats.Lost, stats.Missed, filtered)
-	if beyond > 0 {
-		fmt.Fprintf(s.env.Stderr, ", after the limit %d", beyond)
+	a := account{
+		kernel: stats, delivered: s.sink.delivered.Load(), filtered: s.filtered.Load(), beyond: s.beyond.Load(),
+		final: final, elapsed: time.Since(s.started),
 	}
-	if waiting := int64(stats.Seen - delivered - stats.Lost - filtered - beyond); waiting > 0 {
-		fmt.Fprintf(s.env.Stderr, ", not delivered %d", waiting)
-	}
-	if stats.Untracked > 0 {
-		fmt.Fprintf(s.env.Stderr, ", untracked %d", stats.Untracked)
-	}
-	fmt.Fprintf(s.env.Stderr, " in %v\n", time.Since(s.started).Round(time.Millisecond))
+	fmt.Fprintf(s.env.Stderr, "tcptrail: %v\n", &a)
 	return nil
 }

@@ -5,21 +5,27 @@ import (
 )
 
 const legend = `Columns of the table:
-  VIA     what proves the owner: it ran connect, listen (on this socket or the listener it came from), accept or
-          close, or was seen holding a descriptor (fd). The task that happened to run is never shown as the owner.
-  IN OLD  time spent in the old state; "-" when unknown, as for a newborn or a socket older than the tracer
-  REASON  on close: why; "next TIME_WAIT" when a minisock, which ss still shows, carries the connection on
+  VIA     what proves the owner: it ran connect, listen (on this socket or the
+          listener it came from), accept or close, or was seen holding a
+          descriptor (fd). The task that happened to run is never the owner.
+  IN-OLD  time spent in the old state; "-" when unknown, as for a newborn or a
+          socket older than the tracer
+  REASON  why it closed; "next TIME_WAIT" when a minisock, which ss still shows,
+          carries the connection on
 
-SIGUSR1 prints a summary to stderr and goes on, SIGINT and SIGTERM print it and end:
-  seen = delivered + lost + filtered; missed are transitions that the kernel hid, found by the next one of that socket.
+SIGUSR1 prints a summary to stderr and goes on, SIGINT and SIGTERM print it and
+end:
+  seen = delivered + lost + filtered, and what is named behind them
+  missed are transitions that the kernel hid, found by the next one of a socket
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 missing kernel feature or privilege.`
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
+missing.`
 
 const traceExamples = `  tcptrail trace                              every transition on the host
-  tcptrail trace -p 4242 --state CLOSE_WAIT   into and out of CLOSE_WAIT, of sockets that process 4242 owns
+  tcptrail trace -p 4242 --state CLOSE_WAIT   process 4242 and CLOSE_WAIT
   tcptrail trace -L 443,8000-8100             connections of these local ports
   tcptrail trace --remote 10.0.0.0/8 -o json  as JSON, one object a line
-  tcptrail trace --new CLOSE -o csv -n 1000   how the next thousand connections end`
+  tcptrail trace --new CLOSE -o csv -n 1000   how the next thousand end`
 
 func newTrace(env *Env) *cobra.Command {
 	var flags traceFlags
@@ -29,6 +35,7 @@ func newTrace(env *Env) *cobra.Command {
 		Long:                  "Print every TCP transition as it happens.\n\n" + legend,
 		Example:               traceExamples,
 		Args:                  noArgs,
+		ValidArgsFunction:     cobra.NoFileCompletions,
 		DisableFlagsInUseLine: true,
 		RunE: func(*cobra.Command, []string) error {
 			plan, err := flags.plan(env)
