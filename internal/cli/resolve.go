@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tcptrail/tcptrail/internal/filter"
@@ -12,6 +13,9 @@ const maxValues = 256
 
 // resolve turns what the flags name on this host into numbers, and refuses what is not there.
 func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) (err error) {
+	if len(f.pids) > 0 && !fs.IsHostPIDNS() {
+		return errors.New("--pid: in a PID namespace the pids here are not the kernel's: use --comm or --cgroup, or run on the host")
+	}
 	if to.PIDs, err = look("pid", f.pids, fs.PID); err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func runTrace(env *Env, p *tracePlan) error {
 	for _, note := range source.Notes() {
 		fmt.Fprintf(env.Stderr, "tcptrail: %s\n", note)
 	}
+	if !env.Proc.IsHostPIDNS() {
+		fmt.Fprintf(env.Stderr, "tcptrail: in a PID namespace: pids shown are the host's, and older sockets of processes outside have no owner\n")
+	}
 	s := newSession(env, source, p)
 	err = errors.Join(s.run(p), s.summary(true))
 	if s.done != nil || s.adopted != nil {

@@ -193,10 +193,10 @@ func TestPrivilegedStart(t *testing.T) {
 			first = time.Since(start)
 		}
 	}
-	<-ready
-	t.Logf("first line after %v, older sockets adopted after at most %v", first, time.Since(start))
+	r.awaitReady(ready)
 	if first == 0 {
 		t.Errorf("nothing in %v: %s", patience, r.stderr)
 	}
+	t.Logf("first line after %v, older sockets adopted after at most %v", first, time.Since(start))
 	r.stop()
 }

@@ -50,17 +50,25 @@ func trace(t *testing.T, cmd *exec.Cmd, args ...string) *tracer {
 	t.Helper()
 	path, ready := mustFIFO(t)
 	r := launch(t, cmd, append([]string{"--ready-file", path}, args...)...)
+	r.awaitReady(ready)
+	return r
+}
+
+// awaitReady waits for the line of the ready file. A tracer that hangs says where.
+func (r *tracer) awaitReady(line <-chan string) {
+	r.Helper()
 	select {
-	case pid := <-ready:
+	case pid := <-line:
 		if pid != fmt.Sprintln(r.cmd.Process.Pid) {
-			t.Fatalf("ready file says %q, want pid %d", pid, r.cmd.Process.Pid)
+			r.Fatalf("ready file says %q, want pid %d", pid, r.cmd.Process.Pid)
 		}
 	case err := <-r.exited:
-		t.Fatalf("%v: %v: %s", r.cmd.Args, err, r.stderr)
+		r.Fatalf("%v: %v: %s", r.cmd.Args, err, r.stderr)
 	case <-time.After(patience):
-		t.Fatalf("%v: never ready: %s", r.cmd.Args, r.stderr)
+		r.signal(syscall.SIGQUIT)
+		<-r.exited
+		r.Fatalf("%v: never ready: %s", r.cmd.Args, r.stderr)
 	}
-	return r
 }
 
 // mustFIFO makes a FIFO that every user may write to, and returns what the first line in it is.
