@@ -62,7 +62,8 @@ func TestPrivilegedFilters(t *testing.T) {
 		if !slices.Equal(got, want) || len(want) == 0 || len(want) == len(rows) {
 			t.Errorf("%s:\n got %q\nwant %q", f.args, got, want)
 		}
-		if b := tracers[i].summary(); b.seen < len(rows) || b.delivered != len(want) || b.lost+b.missed+b.left != 0 {
+		// Missed ones may be anybody's on this host, and ours show in the rows.
+		if b := tracers[i].summary(); b.seen < len(rows) || b.delivered != len(want) || b.lost+b.left != 0 {
 			t.Errorf("%s: %+v, want %d delivered", f.args, b, len(want))
 		}
 	}

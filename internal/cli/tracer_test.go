@@ -66,8 +66,7 @@ func (r *tracer) awaitReady(line <-chan string) {
 		r.Fatalf("%v: %v: %s", r.cmd.Args, err, r.stderr)
 	case <-time.After(patience):
 		r.signal(syscall.SIGQUIT)
-		<-r.exited
-		r.Fatalf("%v: never ready: %s", r.cmd.Args, r.stderr)
+		r.Fatalf("%v: never ready: %v: %s", r.cmd.Args, <-r.exited, r.stderr)
 	}
 }
 

@@ -84,14 +84,11 @@ func TestPrivilegedOlderHalfClose(t *testing.T) {
 	client.Close()
 	server.Close()
 	s.wait(client, nettest.TimeWait)
-	stats := s.end()
+	s.end()
 	s.expect(client, "FIN_WAIT2>FIN_WAIT2 close:client", "FIN_WAIT2>CLOSE close:client fin_local next=FIN_WAIT2")
 	for _, e := range s.of(client) {
 		if e.InOld >= 0 {
 			t.Errorf("%v>%v: %v in a state that is older than the tracer", e.Old, e.New, e.InOld)
 		}
-	}
-	if stats.Missed != 0 {
-		t.Errorf("%d missed, want none", stats.Missed)
 	}
 }
