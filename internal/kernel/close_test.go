@@ -99,11 +99,7 @@ func TestPrivilegedHeldHalfCloseEndsInTimeWait(t *testing.T) {
 func TestPrivilegedSimultaneousClose(t *testing.T) {
 	s := newStage(t)
 	s.trace(Options{})
-	peer := nettest.OpenTUN(t, s.ns).Peer(443)
-	c := s.actor("client").StartDial(peer.Addr())
-	peer.AcceptSYN()
-	peer.Establish()
-	c.FinishConnect()
+	c, peer := s.playedPeer()
 	c.Close()
 	peer.Expect(nettest.FIN | nettest.ACK)
 	peer.SendFIN(false)

@@ -181,11 +181,7 @@ func TestPrivilegedAbandoned(t *testing.T) {
 func TestPrivilegedRetransmits(t *testing.T) {
 	s := newStage(t)
 	s.trace(Options{})
-	peer := nettest.OpenTUN(t, s.ns).Peer(443)
-	c := s.actor("client").StartDial(peer.Addr())
-	peer.AcceptSYN()
-	peer.Establish()
-	c.FinishConnect()
+	c, peer := s.playedPeer()
 	c.Write(10)
 	peer.ExpectData()
 	peer.ExpectData() // again, for want of an ACK

@@ -106,6 +106,17 @@ func (s *stage) spawn(parent *nettest.Actor, name string, conns ...*nettest.Conn
 	return a, inherited
 }
 
+// playedPeer is a client's connection to a peer whose every segment the test sends itself.
+func (s *stage) playedPeer() (*nettest.Conn, *nettest.Peer) {
+	s.t.Helper()
+	peer := nettest.OpenTUN(s.t, s.ns).Peer(443)
+	c := s.actor("client").StartDial(peer.Addr())
+	peer.AcceptSYN()
+	peer.Establish()
+	c.FinishConnect()
+	return c, peer
+}
+
 // trace records the namespace from now on, and nothing else.
 func (s *stage) trace(o Options) {
 	s.t.Helper()
