@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// hurry is how soon a tracer has to end when it has nothing to wait for, on a machine that has other things to do.
-const hurry = 5 * time.Second
+// hurry is how soon a tracer has to end when it has nothing to wait for, on a machine that has other things to do and
+// may be emulated.
+const hurry = 15 * time.Second
 
 // memoryLimit is how much a tracer may have in memory, in KiB; the project promises it for an ordinary one.
 const memoryLimit = 40 << 10

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,11 +32,17 @@ func programsOf(t *testing.T, pid int) []uint32 {
 	}
 	var ids []uint32
 	for _, path := range paths {
-		if _, err := os.Stat(path); err != nil {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
 			continue // closed meanwhile
 		}
-		if id, err := strconv.ParseUint(status(t, path)["prog_id"], 10, 32); err == nil {
-			ids = append(ids, uint32(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id uint32
+		_, after, found := strings.Cut(string(text), "prog_id:")
+		if _, err := fmt.Sscan(after, &id); found && err == nil {
+			ids = append(ids, id)
 		}
 	}
 	return ids

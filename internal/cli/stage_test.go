@@ -46,10 +46,10 @@ func (s *stage) connect(listener, client *nettest.Conn) {
 	client.Shutdown()
 	server.WaitState(nettest.CloseWait)
 	server.Close()
-	for cookie, state := range map[uint64]nettest.State{client.Cookie(): nettest.TimeWait, server.Cookie(): nettest.Gone} {
-		if _, err := s.ns.WaitSocket(cookie, state); err != nil {
-			s.Fatal(err)
-		}
+	// By its descriptor: the minisock may be gone again, when a last ACK was late on the other CPU and drew a reset.
+	client.WaitState(nettest.Close)
+	if _, err := s.ns.WaitSocket(server.Cookie(), nettest.Gone); err != nil {
+		s.Fatal(err)
 	}
 	client.Close()
 }

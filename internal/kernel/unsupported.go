@@ -43,7 +43,28 @@ func checkHost() error {
 	if missing := privilege.Missing(privilege.Trace); missing != 0 {
 		return &UnsupportedError{What: privilege.Describe(privilege.Trace, missing)}
 	}
+	return explainCall(callBPF())
+}
+
+// callBPF makes a bpf() call that asks for nothing: a kernel that answers at all says EINVAL. Whoever stands in the way
+// is heard here in their own words; a library's probes take their refusal for a missing feature.
+func callBPF() error {
+	const noCommand = 1 << 16
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, noCommand, 0, 0); errno != unix.EINVAL {
+		return errno
+	}
 	return nil
+}
+
+// explainCall turns the refusal of the system call itself into an UnsupportedError.
+func explainCall(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return &UnsupportedError{What: "kernel refuses bpf() although the capabilities are there: " + refusal(), Err: err}
+	case errors.Is(err, unix.ENOSYS):
+		return &UnsupportedError{What: "kernel has no bpf(), or a seccomp filter hides it: allow the bpf system call", Err: err}
+	}
+	return nil // what else it says, loading will say better
 }
 
 func kernelRelease() string {
@@ -90,14 +111,13 @@ func parseRelease(text string) (r release, ok bool) {
 // explain turns an error of the kernel's refusal into an UnsupportedError and leaves others as they are.
 func explain(operation string, err error) error {
 	var verifier *ebpf.VerifierError
+	if refused := explainCall(err); refused != nil && !errors.As(err, &verifier) {
+		return refused
+	}
 	switch {
 	case errors.As(err, &verifier):
 		return &UnsupportedError{What: fmt.Sprintf("kernel %s rejects a program: %v; please report it with the output of uname -a",
 			kernelRelease(), verifier), Err: err}
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return &UnsupportedError{What: "kernel refuses bpf() although the capabilities are there: " + refusal(), Err: err}
-	case errors.Is(err, unix.ENOSYS):
-		return &UnsupportedError{What: "kernel has no bpf(), or a seccomp filter hides it: allow the bpf system call", Err: err}
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return &UnsupportedError{What: fmt.Sprintf("kernel %s lacks a feature: %s", kernelRelease(), firstCause(err)), Err: err}
 	}
