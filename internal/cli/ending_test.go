@@ -53,7 +53,7 @@ func TestOutputErrors(t *testing.T) {
 // goroutine that still writes.
 func TestStuckOutput(t *testing.T) {
 	w := newWorld(t)
-	w.env.drain = 20 * time.Millisecond
+	w.env.drain = soon
 	w.stdout.block()
 	w.source.feed(events(5)...)
 	w.source.feed(events(2)...)
@@ -125,7 +125,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 // Stderr may be the pipe that is stuck.
 func TestStuckStderr(t *testing.T) {
 	w := newWorld(t)
-	w.env.drain = 20 * time.Millisecond
+	w.env.drain = soon
 	w.stdout.block()
 	w.stderr.block()
 	w.source.feed(events(5)...)

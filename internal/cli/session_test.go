@@ -4,7 +4,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/tcp"
@@ -127,7 +126,7 @@ func TestEndWaitsForAdopt(t *testing.T) {
 
 	w = newWorld(t) // but not for ever
 	w.source.adopting = make(chan struct{})
-	w.env.drain = time.Millisecond
+	w.env.drain = soon
 	w.signals <- syscall.SIGINT
 	w.startCSV()
 	code := w.wait()

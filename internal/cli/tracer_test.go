@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // tracer is a running binary.
@@ -19,7 +18,8 @@ type tracer struct {
 	cmd    *exec.Cmd
 	stdout *screen // empty when the command was given another
 	stderr *screen
-	exited chan error
+	exited chan struct{} // closed when it has
+	err    error         // of Wait, then
 }
 
 // launch starts the command with the arguments added, as args without a command's words. Where it is nil, it is the
@@ -29,7 +29,7 @@ func launch(t *testing.T, cmd *exec.Cmd, args ...string) *tracer {
 	if cmd == nil {
 		cmd = exec.Command(mustBinary(t))
 	}
-	r := &tracer{T: t, cmd: cmd, stdout: newScreen(), stderr: newScreen(), exited: make(chan error, 1)}
+	r := &tracer{T: t, cmd: cmd, stdout: newScreen(), stderr: newScreen(), exited: make(chan struct{})}
 	cmd.Args = append(cmd.Args, args...)
 	if cmd.Stdout == nil {
 		cmd.Stdout = r.stdout
@@ -40,7 +40,10 @@ func launch(t *testing.T, cmd *exec.Cmd, args ...string) *tracer {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { r.exited <- cmd.Wait() }()
+	go func() {
+		defer close(r.exited)
+		r.err = cmd.Wait()
+	}()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return r
 }
@@ -54,19 +57,25 @@ func trace(t *testing.T, cmd *exec.Cmd, args ...string) *tracer {
 	return r
 }
 
-// awaitReady waits for the line of the ready file. A tracer that hangs says where.
+// awaitReady waits for the line of the ready file. A tracer that hangs is made to say where.
 func (r *tracer) awaitReady(line <-chan string) {
 	r.Helper()
-	select {
-	case pid := <-line:
-		if pid != fmt.Sprintln(r.cmd.Process.Pid) {
-			r.Fatalf("ready file says %q, want pid %d", pid, r.cmd.Process.Pid)
+	either := make(chan string, 1)
+	go func() {
+		select {
+		case pid := <-line:
+			either <- pid
+		case <-r.exited:
+			either <- "none: it has ended"
 		}
-	case err := <-r.exited:
-		r.Fatalf("%v: %v: %s", r.cmd.Args, err, r.stderr)
-	case <-time.After(patience):
+	}()
+	pid, ok := receive(either)
+	if !ok {
 		r.signal(syscall.SIGQUIT)
-		r.Fatalf("%v: never ready: %v: %s", r.cmd.Args, <-r.exited, r.stderr)
+		r.Fatalf("%v: exit %d, never ready: %s", r.cmd.Args, r.wait(), r.stderr)
+	}
+	if want := fmt.Sprintln(r.cmd.Process.Pid); pid != want {
+		r.Fatalf("%v: pid in the ready file: %s, want %s%s", r.cmd.Args, pid, want, r.stderr)
 	}
 }
 
@@ -110,17 +119,14 @@ func (r *tracer) signal(signal os.Signal) {
 // wait returns the exit code, -1 for the end by a signal.
 func (r *tracer) wait() int {
 	r.Helper()
-	select {
-	case err := <-r.exited:
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			r.Fatal(err)
-		}
-		return r.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		r.Fatalf("still running: %s", r.stderr)
-		return -1
+	if _, ok := receive(r.exited); !ok {
+		r.Fatalf("%v: still running: %s", r.cmd.Args, r.stderr)
 	}
+	var exit *exec.ExitError
+	if r.err != nil && !errors.As(r.err, &exit) {
+		r.Fatal(r.err)
+	}
+	return r.cmd.ProcessState.ExitCode()
 }
 
 // stop ends it by SIGINT, which has to go well.

@@ -20,6 +20,22 @@ import (
 // patience is how long a test waits for what ought to happen at once.
 const patience = 30 * time.Second
 
+// soon is how long tests let a session wait that has nothing to wait for: long for whatever does not block.
+const soon = 300 * time.Millisecond
+
+// receive returns what comes from the channel within patience, and whether something came. A test process that stood
+// still meanwhile gets to look once more.
+func receive[T any](from <-chan T) (value T, ok bool) {
+	for _, limit := range []time.Duration{patience, time.Second} {
+		select {
+		case value = <-from:
+			return value, true
+		case <-time.After(limit):
+		}
+	}
+	return value, false
+}
+
 // world is everything outside of a command, all of it fake.
 type world struct {
 	*testing.T
@@ -99,16 +115,14 @@ func (w *world) start(args ...string) { go func() { w.exit <- Main(w.env, args) 
 // wait returns the exit code.
 func (w *world) wait() int {
 	w.Helper()
-	select {
-	case code := <-w.exit:
-		if w.source.misused() {
-			w.Errorf("source closed while in use")
-		}
-		return code
-	case <-time.After(patience):
+	code, ok := receive(w.exit)
+	if !ok {
 		w.Fatalf("still running\nstdout: %s\nstderr: %s", w.stdout, w.stderr)
-		return -1
 	}
+	if w.source.misused() {
+		w.Errorf("source closed while in use")
+	}
+	return code
 }
 
 // run runs the command line to its end.

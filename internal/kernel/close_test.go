@@ -41,7 +41,7 @@ func TestPrivilegedActiveAndPassiveClose(t *testing.T) {
 	server.WaitState(nettest.CloseWait)
 	s.wait(client, nettest.FinWait2) // an orphan: already a minisock
 	server.Close()
-	s.wait(client, nettest.TimeWait)
+	s.wait(server, nettest.Gone)
 	s.end()
 	s.expect(client, then(opened, "ESTABLISHED>FIN_WAIT1 close:client", "FIN_WAIT1>FIN_WAIT2 close:client",
 		"FIN_WAIT2>CLOSE close:client fin_local next=FIN_WAIT2")...)
@@ -69,7 +69,7 @@ func TestPrivilegedHalfCloseAndItsSelfTransition(t *testing.T) {
 	client.WaitState(nettest.FinWait2)
 	client.Close() // traced as FIN_WAIT2>FIN_WAIT2
 	server.Close()
-	s.wait(client, nettest.TimeWait)
+	s.wait(server, nettest.Gone)
 	s.end()
 	s.expect(client, then(opened, "ESTABLISHED>FIN_WAIT1 close:client", "FIN_WAIT1>FIN_WAIT2 close:client",
 		"FIN_WAIT2>FIN_WAIT2 close:client", "FIN_WAIT2>CLOSE close:client fin_local next=FIN_WAIT2")...)
@@ -90,7 +90,7 @@ func TestPrivilegedHeldHalfCloseEndsInTimeWait(t *testing.T) {
 	client.Shutdown()
 	client.WaitState(nettest.FinWait2)
 	server.Close()
-	s.wait(client, nettest.TimeWait)
+	client.WaitState(nettest.Close)
 	s.end()
 	s.expect(client, then(opened, "ESTABLISHED>FIN_WAIT1 close:client", "FIN_WAIT1>FIN_WAIT2 close:client",
 		"FIN_WAIT2>CLOSE close:client fin_local next=TIME_WAIT")...)

@@ -127,7 +127,7 @@ func converse(s *stage, client *nettest.Actor, v4, v6 *nettest.Conn) {
 		c.Shutdown()
 		a.WaitState(nettest.CloseWait)
 		a.Close()
-		s.wait(c, nettest.TimeWait)
+		c.WaitState(nettest.Close)
 		c.Close()
 		reset := to.dial()
 		a = to.listener.Accept()

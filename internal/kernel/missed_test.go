@@ -30,7 +30,7 @@ func TestPrivilegedMissedTransitionsAreFoundAndHealed(t *testing.T) {
 		client.WaitState(nettest.FinWait2)
 	})
 	server.Close()
-	s.wait(client, nettest.TimeWait)
+	client.WaitState(nettest.Close)
 	stats := s.end()
 	s.expect(server, then(accepted, "CLOSE_WAIT>LAST_ACK close:server missed", "LAST_ACK>CLOSE close:server fin_remote")...)
 	s.expect(client, then(opened, "FIN_WAIT2>CLOSE connect:client fin_local next=TIME_WAIT missed")...)

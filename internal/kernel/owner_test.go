@@ -17,7 +17,7 @@ func TestPrivilegedForkShared(t *testing.T) {
 	client.WaitState(nettest.CloseWait)
 	s.wait(server, nettest.FinWait2)
 	client.Close()
-	s.wait(server, nettest.TimeWait)
+	s.wait(client, nettest.Gone)
 	s.end()
 	s.expect(server, then(accepted, "ESTABLISHED>FIN_WAIT1 close:child", "FIN_WAIT1>FIN_WAIT2 close:child",
 		"FIN_WAIT2>CLOSE close:child fin_local next=FIN_WAIT2")...)
@@ -83,7 +83,7 @@ func TestPrivilegedOlderHalfClose(t *testing.T) {
 	s.trace(Options{})
 	client.Close()
 	server.Close()
-	s.wait(client, nettest.TimeWait)
+	s.wait(server, nettest.Gone)
 	s.end()
 	s.expect(client, "FIN_WAIT2>FIN_WAIT2 close:client", "FIN_WAIT2>CLOSE close:client fin_local next=FIN_WAIT2")
 	for _, e := range s.of(client) {

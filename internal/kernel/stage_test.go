@@ -124,9 +124,17 @@ func (s *stage) trace(o Options) {
 	s.recorder = record(s.t, o)
 }
 
+// end stops recording. A stage has few events, so none may be lost; missed ones may be anybody's on this host.
 func (s *stage) end() Stats {
 	s.t.Helper()
-	return s.stop(s.t)
+	stats := s.stop(s.t)
+	if stats.Lost != 0 {
+		s.t.Errorf("%d events lost", stats.Lost)
+	}
+	if stats.Missed != 0 {
+		s.t.Logf("%d transitions missed on this host", stats.Missed)
+	}
+	return stats
 }
 
 // of returns the events of one socket.
