@@ -5,11 +5,9 @@ import (
 	"fmt"
 
 	"github.com/tcptrail/tcptrail/internal/filter"
+	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/proc"
 )
-
-// maxValues is how many values the kernel side looks up for one flag (maxTargets of internal/kernel).
-const maxValues = 256
 
 // resolve turns what the flags name on this host into numbers, and refuses what is not there.
 func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) (err error) {
@@ -28,8 +26,8 @@ func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) (err error) {
 
 // look finds the numbers of what a flag names.
 func look[N uint32 | uint64](flag string, names []string, find func(string) (N, error)) ([]N, error) {
-	if len(names) > maxValues {
-		return nil, fmt.Errorf("--%s: %d values are too many: give up to %d", flag, len(names), maxValues)
+	if len(names) > kernel.MaxTargets {
+		return nil, fmt.Errorf("--%s: %d values are too many: give up to %d", flag, len(names), kernel.MaxTargets)
 	}
 	var numbers []N
 	for _, name := range names {

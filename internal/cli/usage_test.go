@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 	"testing"
+
+	"github.com/tcptrail/tcptrail/internal/kernel"
 )
 
 // Whatever is wrong is refused by one line that says what would be right, before anything is opened or given up.
@@ -17,7 +19,7 @@ func TestRefusals(t *testing.T) {
 		{"-p -1", "give a number from 1"},
 		{"-p 1,,4242", `pid ""`},
 		{"--pid=", `--pid: pid "": give a number from 1`},
-		{"--pid " + strings.Repeat("1,", maxValues) + "1", "--pid: 257 values are too many: give up to 256"},
+		{"--pid " + strings.Repeat("1,", kernel.MaxTargets) + "1", "--pid: 257 values are too many: give up to 256"},
 		{"-p", "--pid needs a value: owner's process id"},
 		{"--comm=", "--comm: \"\": name is empty: use a name or a pattern, as nginx or php*"},
 		{"-c web[", "malformed pattern"},

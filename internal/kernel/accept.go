@@ -18,12 +18,9 @@ const (
 
 // attachAccept arms the program that makes the process that ran accept() the owner. It needs a trampoline, which some
 // kernels refuse: an error here costs exactness and nothing else.
-func (t *Tracer) attachAccept(cache *btf.Cache) error {
+// It strips the spec of everything else.
+func (t *Tracer) attachAccept(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	name, err := acceptProgram(cache)
-	if err != nil {
-		return err
-	}
-	spec, err := loadBpf()
 	if err != nil {
 		return err
 	}

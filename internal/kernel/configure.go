@@ -9,8 +9,8 @@ import (
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-// maxTargets is MAX_TARGETS of bpf/maps.h: how many values one filter flag may have.
-const maxTargets = 256
+// MaxTargets is MAX_TARGETS of bpf/maps.h: how many values one filter flag may have.
+const MaxTargets = 256
 
 // configure writes into the spec what of f the kernel decides: everything but names of processes and addresses.
 func configure(v *bpfVariableSpecs, f *filter.Filter) error {
@@ -71,8 +71,8 @@ func fillTargets(maps *requiredMaps, f *filter.Filter) error {
 }
 
 func fill[K uint32 | uint64](m *ebpf.Map, what string, keys []K) error {
-	if len(keys) > maxTargets {
-		return fmt.Errorf("filter by %d %s: at most %d are possible", len(keys), what, maxTargets)
+	if len(keys) > MaxTargets {
+		return fmt.Errorf("filter by %d %s: at most %d are possible", len(keys), what, MaxTargets)
 	}
 	for _, k := range keys {
 		if err := m.Put(k, uint8(1)); err != nil {

@@ -11,9 +11,10 @@ import (
 // kernel skips the program because it is already running.
 func (s *stage) blind(f func()) {
 	s.t.Helper()
-	if err := s.tracer.unfollow(); err != nil {
+	if err := closeAll(s.tracer.follows...); err != nil {
 		s.t.Fatal(err)
 	}
+	s.tracer.follows = nil
 	f()
 	if err := s.tracer.follow(); err != nil {
 		s.t.Fatal(err)

@@ -73,8 +73,12 @@ func Open(o Options) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
+	spec, err := loadBpf()
+	if err != nil {
+		return nil, fmt.Errorf("read programs: %w", err)
+	}
 	cache := btf.NewCache()
-	if err := t.load(o, cache); err != nil {
+	if err := t.load(spec.Copy(), o, cache); err != nil {
 		return nil, explain("load", err)
 	}
 	if t.reader, err = newReader(t.maps, t.sleeps); err != nil {
@@ -83,17 +87,14 @@ func Open(o Options) (_ *Tracer, err error) {
 	if err := t.attach(); err != nil {
 		return nil, explain("attach", err)
 	}
-	if err := t.attachAccept(cache); err != nil {
+	if err := t.attachAccept(spec, cache); err != nil {
 		t.notes = append(t.notes, acceptNote(err))
 	}
 	return t, nil
 }
 
-func (t *Tracer) load(o Options, cache *btf.Cache) error {
-	spec, err := loadBpf()
-	if err != nil {
-		return err
-	}
+// load shapes the spec, which it may change, as the options and this kernel ask for, and loads it.
+func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) error {
 	var variables bpfVariableSpecs
 	if err := spec.Assign(&variables); err != nil {
 		return err
@@ -101,7 +102,8 @@ func (t *Tracer) load(o Options, cache *btf.Cache) error {
 	if err := configure(&variables, &o.Filter); err != nil {
 		return err
 	}
-	if err := variables.Preemptible.Set(isPreemptible(kernelRelease())); err != nil {
+	preempted := isPreemptible(kernelRelease())
+	if err := variables.Preemptible.Set(preempted); err != nil {
 		return err
 	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
@@ -109,7 +111,7 @@ func (t *Tracer) load(o Options, cache *btf.Cache) error {
 	}
 	delete(spec.Programs, bpfProgInetCskAcceptArg)
 	delete(spec.Programs, bpfProgInetCskAcceptFlags)
-	if !isPreemptible(kernelRelease()) {
+	if !preempted {
 		delete(spec.Programs, bpfProgSecondLook)
 	}
 	if err := t.take(spec, cache); err != nil {
@@ -166,13 +168,6 @@ func (t *Tracer) follow() error {
 		t.follows = append(t.follows, l)
 	}
 	return nil
-}
-
-// unfollow disarms them; what happens then is missed.
-func (t *Tracer) unfollow() error {
-	err := closeAll(t.follows...)
-	t.follows = nil
-	return err
 }
 
 // Notes says, a sentence each, what is less exact on this host than it could be.
