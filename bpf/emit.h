@@ -3,6 +3,7 @@
 #ifndef TCPTRAIL_EMIT_H
 #define TCPTRAIL_EMIT_H
 
+#include "address.h"
 #include "filter.h"
 #include "reason.h"
 #include "ring.h"
@@ -16,26 +17,6 @@ struct transition {
 	__u8 new;
 	__u8 flags; /* enum record_flags */
 };
-
-static __always_inline void put_v4(__u8 *to, __be32 address)
-{
-	__u32 *word = (__u32 *)to;
-
-	word[0] = 0;
-	word[1] = 0;
-	word[2] = bpf_htonl(0xffff);
-	word[3] = address;
-}
-
-static __always_inline void put_v6(__u8 *to, const struct in6_addr *address)
-{
-	__u32 *word = (__u32 *)to;
-
-	word[0] = address->in6_u.u6_addr32[0];
-	word[1] = address->in6_u.u6_addr32[1];
-	word[2] = address->in6_u.u6_addr32[2];
-	word[3] = address->in6_u.u6_addr32[3];
-}
 
 static __always_inline void fill_addresses(struct record *record, const struct sock *sk, const struct tcp_sock *tp)
 {

@@ -3,6 +3,7 @@
 #ifndef TCPTRAIL_FILTER_H
 #define TCPTRAIL_FILTER_H
 
+#include "cgroup.h"
 #include "config.h"
 #include "maps.h"
 
@@ -27,12 +28,6 @@ static __always_inline bool carries_ipv4(const struct sock *sk)
 {
 	return sk->__sk_common.skc_family == AF_INET || is_mapped(&sk->__sk_common.skc_v6_daddr) ||
 	       is_mapped(&sk->__sk_common.skc_v6_rcv_saddr);
-}
-
-/* NULL where the kernel does not say it plainly. */
-static __always_inline struct cgroup *cgroup_of(const struct sock *sk)
-{
-	return bpf_core_field_exists(sk->sk_cgrp_data.cgroup) ? sk->sk_cgrp_data.cgroup : NULL;
 }
 
 /* True when the socket's cgroup or one above it was asked for. */

@@ -73,6 +73,20 @@ enum {
 	SOCK_DEAD = 0,	     /* bit numbers in sk_flags: no descriptor and no struct socket any more */
 	SOCK_DONE = 1,	     /* the peer's FIN has arrived */
 	SHUTDOWN_MASK = 3,
+	SOCK_BINDPORT_LOCK = 8, /* in sk_userlocks: the process chose the port */
+};
+
+/* include/net/inet_connection_sock.h: what icsk_retransmit_timer is for */
+enum {
+	ICSK_TIME_RETRANS = 1,
+	ICSK_TIME_PROBE0 = 3,
+	ICSK_TIME_LOSS_PROBE = 5,
+	ICSK_TIME_REO_TIMEOUT = 6,
+};
+
+/* include/uapi/linux/magic.h */
+enum {
+	NSFS_MAGIC = 0x6e736673
 };
 
 /* include/uapi/asm-generic/errno.h */
@@ -117,21 +131,56 @@ struct in6_addr {
 };
 
 struct sock;
+struct file;
 
 struct socket {
+	struct file *file; /* NULL while nobody has a descriptor, and for the kernel's own */
 	struct sock *sk;
+};
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct timer_list {
+	struct hlist_node entry; /* pprev is NULL unless the timer is pending (timer_pending()) */
+	unsigned long expires;	 /* jiffies */
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
 };
 
 struct sock_common {
 	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
+	__u16 skc_num; /* host order */
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
-	unsigned long skc_flags;
+	union {
+		unsigned long skc_flags;
+		struct sock *skc_listener; /* of a request */
+	};
 };
 
 struct kernfs_node {
@@ -158,8 +207,14 @@ struct sock {
 	struct socket *sk_socket;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
+	__u8 sk_userlocks; /* a bit field before 6.3 */
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	__u32 sk_mark;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+	struct timer_list sk_timer;		/* keepalive; also others' from 6.19 on */
+	struct timer_list tcp_retransmit_timer; /* from 7.0 on, in place of icsk_retransmit_timer */
 };
 
 struct inet_sock {
@@ -170,6 +225,15 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct timer_list icsk_retransmit_timer;
+	struct timer_list icsk_keepalive_timer; /* in some kernels, in place of sk_timer */
+	void *icsk_ulp_data;
+	__u8 icsk_retransmits;
+	__u8 icsk_pending;
+	__u8 icsk_probes_out;
+	struct {
+		__u32 lrcvtime; /* jiffies */
+	} icsk_ack;
 };
 
 struct tcp_sock {
@@ -179,23 +243,66 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 write_seq;
 	__u32 srtt_us;
+	__u32 rttvar_us;
 	__u32 total_retrans;
+	__u32 rcv_tstamp;     /* jiffies: the last ACK came */
+	__u32 lsndtime;	      /* jiffies: data was last sent */
+	__u32 retrans_stamp;  /* ms of CLOCK_MONOTONIC, or us with tcp_usec_ts: in SYN_SENT the first SYN */
+	__u8 tcp_usec_ts : 1; /* from 6.7 on */
+	bool is_mptcp;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 	__u64 bytes_received;
+};
+
+struct inet_timewait_sock {
+	struct sock_common __tw_common;
+	__u32 tw_mark;
+	unsigned char tw_substate;
+	__be16 tw_sport;
+	__u32 tw_entry_stamp; /* ms of CLOCK_MONOTONIC; from 6.14 on */
+	struct timer_list tw_timer;
+};
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_timeout : 7;
+	struct timer_list rsk_timer;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+	__u64 snt_synack; /* us of CLOCK_MONOTONIC: the first SYN-ACK went */
+};
+
+struct mptcp_subflow_context {
+	struct sock *conn; /* the MPTCP socket */
 };
 
 struct mptcp_sock {
 	struct sock *first; /* the TCP subflow that stands for the whole; others come and go */
 };
 
-struct file;
 struct sk_buff;
 struct proto_accept_arg;
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	unsigned int flags;
+	unsigned int pid;
 	unsigned int tgid;
+	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
 	char comm[TASK_COMM_LEN];
 };
@@ -216,6 +323,11 @@ struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
 	__u32 uid;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {

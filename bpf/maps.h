@@ -3,43 +3,11 @@
 #define TCPTRAIL_MAPS_H
 
 #include "config.h"
+#include "entry.h"
 #include "record.h"
 
 #define MAX_TARGETS 256	   /* values of one filter flag: a command line, not a database */
 #define MAX_SUBFLOWS 65536 /* MPTCP sockets at start; a host has few, and one too many loses only its owner */
-
-enum sign {
-	SIGN_RESET_RECEIVED = 1 << 0,
-	SIGN_RESET_SENT = 1 << 1,
-	SIGN_EXITING = 1 << 2, /* its holder was exiting when it sent the first FIN */
-};
-
-/* What we know of a socket. */
-struct entry {
-	__u64 since_ns; /* entered 'state' at; 0: unknown */
-	__u32 pid;	/* owner */
-	__u8 state;	/* the state we last saw, which is the kernel's unless an event was missed */
-	__u8 evidence;	/* enum evidence */
-	__u8 signs;	/* enum sign */
-	__u8 held_old;	/* old state of the record held back; 0: none */
-	__u64 held_ns;	/* time of the record held back */
-	__u64 held_since_ns;
-	__u8 comm[TASK_COMM_LEN];
-};
-
-_Static_assert(sizeof(struct entry) == 48, "struct entry has a hole");
-
-/*
- * Life: made at the first event of a socket, by the descriptor walk for sockets older than us, or by the kernel itself
- * (F_CLONE) when a listener's child is made. Read and changed by every later event. Freed by the kernel with its
- * socket. It cannot fill up; an allocation that fails is counted in counters.untracked.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct entry);
-} entries SEC(".maps");
 
 /*
  * Life: only ever incremented, each CPU its own, from programs that do not migrate; summed by the reader.

@@ -22,14 +22,6 @@ static __always_inline __u8 proven_by(__u8 old, __u8 new)
 	return EVIDENCE_NONE;
 }
 
-/* Byte by byte: the verifier lets no wider load touch an array of char, and a helper call costs five times as much. */
-static __always_inline void copy_comm(__u8 *to, const struct task_struct *task)
-{
-#pragma unroll
-	for (int i = 0; i < TASK_COMM_LEN; i++)
-		to[i] = task->comm[i];
-}
-
 /* The name that ps and ss show: the thread group leader's, not the thread's. */
 static __always_inline void own(struct entry *entry, const struct task_struct *task, __u8 evidence)
 {

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// NoUID is the user of a socket of which the kernel keeps none: a minisock, a request.
+const NoUID uint32 = 1<<32 - 1
+
 // Socket is one TCP socket as a snapshot found it. Of a minisock or a request the kernel keeps a few fields only: what
 // it does not keep is zero, or Unknown where zero would mean something.
 type Socket struct {
@@ -25,7 +28,7 @@ type Socket struct {
 	BytesSent    uint64 // payload without retransmissions
 	BytesRecv    uint64 // payload
 	NetNS        uint32 // inode number of its network namespace
-	UID          uint32
+	UID          uint32 // or NoUID
 	Inode        uint32 // of the descriptor's file, as in /proc/PID/fd; 0 when there is none
 	// RecvQ and SendQ are bytes: not yet read by the process, the peer's FIN counted as one, and not yet acknowledged by
 	// the peer. Of a listener they are connections: waiting for accept(), and how many may (sk_max_ack_backlog).
@@ -151,4 +154,20 @@ func (c *Counts) Total() uint64 {
 		total += n
 	}
 	return total
+}
+
+// Tally is how many sockets of each of the kernel's structures are in each state.
+type Tally struct {
+	Full    [States + 1]uint64 // by State; Close has those that were never connected
+	Bare    [States + 1]uint64 // minisocks and requests, by the state that they stand for
+	Zombies uint64
+}
+
+// Counts sums it up.
+func (t *Tally) Counts() Counts {
+	c := Counts{Zombies: t.Zombies}
+	for s := range c.States {
+		c.States[s] = t.Full[s] + t.Bare[s]
+	}
+	return c
 }

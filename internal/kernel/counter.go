@@ -1,0 +1,92 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// Counter counts the host's TCP sockets by state without looking at any more closely: the kernel's side does it all. It is
+// for one goroutine. It needs what Snapshots needs.
+type Counter struct {
+	walks  *walks
+	ticks  ticks
+	closed bool
+	tracer *Tracer
+}
+
+// OpenCounter loads the programs. States other than Close cost nothing extra and are always counted; those in Close are
+// found by a walk over all descriptors, and only if Close is among the states or they are 0.
+func OpenCounter(o SnapshotOptions) (*Counter, error) {
+	c := &Counter{closed: o.States == 0 || o.States.Has(tcp.Close), tracer: o.Tracer}
+	var err error
+	if c.ticks, err = ticksOfKernel(); err != nil {
+		return nil, err
+	}
+	programs := []string{snapshotProgCountSockets, snapshotProgListNamespaces}
+	if c.closed {
+		programs = append(programs, snapshotProgListHolders)
+	}
+	if c.walks, err = openWalks(&o, uint32(tcp.SetOf(tcp.Close)), programs); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Count looks at every socket once; what Snapshots.Take says of those that come and go holds here, too.
+func (c *Counter) Count() (tally tcp.Tally, err error) {
+	variables := c.walks.collection.Variables
+	var full, bare [matrixSide]uint64
+	for _, name := range []string{snapshotVarTallyFull, snapshotVarTallyBare} {
+		if err := variables[name].Set(full); err != nil {
+			return tally, fmt.Errorf("reset %s: %w", name, err)
+		}
+	}
+	var holders *holderSink
+	if c.closed {
+		unmark, err := c.tracer.markWalk()
+		if err != nil {
+			return tally, err
+		}
+		defer func() {
+			if e := unmark(); err == nil {
+				err = e
+			}
+		}()
+		holders = newHolderSink(c.ticks, 0)
+	}
+	visited, err := c.walks.run(snapshotProgCountSockets, socketSink{newFound(c.ticks, 0)}, holders)
+	if err != nil {
+		return tally, err
+	}
+	if err := variables[snapshotVarTallyFull].Get(&full); err != nil {
+		return tally, fmt.Errorf("read counts: %w", err)
+	}
+	if err := variables[snapshotVarTallyBare].Get(&bare); err != nil {
+		return tally, fmt.Errorf("read counts: %w", err)
+	}
+	copy(tally.Full[:], full[:])
+	copy(tally.Bare[:], bare[:])
+	if holders != nil {
+		holders.count(&tally, visited)
+	}
+	return tally, nil
+}
+
+// count adds the sockets in Close, which no table of the kernel has.
+func (s *holderSink) count(tally *tcp.Tally, visited []uint32) {
+	tally.Full[tcp.Close] = 0
+	for i := range s.found.sockets {
+		socket := &s.found.sockets[i]
+		switch {
+		case !contains(visited, socket.NetNS):
+		case socket.Zombie:
+			tally.Zombies++
+		default:
+			tally.Full[tcp.Close]++
+		}
+	}
+}
+
+// Close frees the programs.
+func (c *Counter) Close() error { return c.walks.close() }

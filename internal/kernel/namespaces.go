@@ -1,0 +1,231 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptrail/tcptrail/internal/privilege"
+)
+
+const (
+	// maxWays is how many ways to a namespace are kept: processes end between being found and being asked.
+	maxWays = 16
+	// maxSearches is how often namespaces are looked for again when all ways to one have gone meanwhile: either it has
+	// gone, too, or new processes are in it.
+	maxSearches = 4
+)
+
+// Mount is a network namespace that is mounted somewhere, as those of ip netns are.
+type Mount struct {
+	Inode uint32
+	Path  string
+}
+
+// way is a way into a network namespace.
+type way struct {
+	kind snapshotNamespaceWay
+	pid  uint32 // of a thread for BY_TASK, of a process else
+	fd   uint32
+	path string // of a mount, instead of the others
+}
+
+// open returns a descriptor of the namespace. An error that is fs.ErrNotExist says that there is no such way any more.
+func (w *way) open() (*os.File, error) {
+	switch {
+	case w.path != "":
+		return os.Open(w.path)
+	case w.kind == snapshotNamespaceWayBY_TASK:
+		return os.Open(fmt.Sprintf("/proc/%d/ns/net", w.pid))
+	case w.kind == snapshotNamespaceWayBY_FILE:
+		// By now the descriptor may be another's: a fifo's must not block.
+		return os.OpenFile(fmt.Sprintf("/proc/%d/fd/%d", w.pid, w.fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	}
+	return openNetNSOfSocket(int(w.pid), int(w.fd))
+}
+
+// openNetNSOfSocket asks a socket of another process for its namespace (net/socket.c, SIOCGSKNS).
+func openNetNSOfSocket(pid, fd int) (*os.File, error) {
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, gone(err)
+	}
+	defer unix.Close(process)
+	socket, err := unix.PidfdGetfd(process, fd, 0)
+	if err != nil {
+		return nil, gone(err)
+	}
+	defer unix.Close(socket)
+	const siocgskns = 0x894c
+	netns, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), siocgskns, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	return os.NewFile(netns, "network namespace"), nil
+}
+
+// gone says in the file system's words that a process or descriptor is not there any more.
+func gone(err error) error {
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EBADF) {
+		return fs.ErrNotExist
+	}
+	return err
+}
+
+// namespaces are those that were found, each with ways to it.
+type namespaces struct {
+	ways    map[uint32][]way
+	visited map[uint32]bool // or found to be no network namespace, or to be unwanted
+	only    []uint32        // nil: all
+}
+
+func newNamespaces(only []uint32) *namespaces {
+	return &namespaces{ways: map[uint32][]way{}, visited: map[uint32]bool{}, only: only}
+}
+
+func (n *namespaces) add(inode uint32, w way) {
+	if n.only != nil && !slices.Contains(n.only, inode) {
+		return
+	}
+	if known := n.ways[inode]; len(known) < maxWays {
+		n.ways[inode] = append(known, w)
+	}
+}
+
+// pending returns the namespaces that were not visited yet, in ascending order.
+func (n *namespaces) pending() []uint32 {
+	var inodes []uint32
+	for inode := range n.ways {
+		if _, known := n.visited[inode]; !known {
+			inodes = append(inodes, inode)
+		}
+	}
+	slices.Sort(inodes)
+	return inodes
+}
+
+// seen returns those that were visited, in ascending order.
+func (n *namespaces) seen() []uint32 {
+	var inodes []uint32
+	for inode, really := range n.visited {
+		if really {
+			inodes = append(inodes, inode)
+		}
+	}
+	slices.Sort(inodes)
+	return inodes
+}
+
+// visit runs look in each namespace that is pending, on a thread that nobody else uses. It returns to how many all ways
+// had gone.
+func (n *namespaces) visit(look func() error) (lost int, err error) {
+	inodes := n.pending()
+	if len(inodes) == 0 {
+		return 0, nil
+	}
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and with it its namespace
+		lost, err = n.visitAll(inodes, look)
+		close(done)
+	}()
+	<-done
+	return lost, err
+}
+
+func (n *namespaces) visitAll(inodes []uint32, look func() error) (lost int, err error) {
+	here, err := netnsOfThread()
+	if err != nil {
+		return 0, err
+	}
+	for _, inode := range inodes {
+		if inode != here {
+			entered, err := n.enter(inode)
+			if err != nil {
+				return lost, err
+			}
+			if !entered {
+				lost++
+				continue
+			}
+			here = inode
+		}
+		if err := look(); err != nil {
+			return lost, fmt.Errorf("network namespace %d: %w", inode, err)
+		}
+		n.visited[inode] = true
+	}
+	return lost, nil
+}
+
+func netnsOfThread() (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
+		return 0, fmt.Errorf("find our network namespace: %w", err)
+	}
+	return uint32(st.Ino), nil
+}
+
+// enter moves the calling thread. It returns false if no way leads there any more.
+func (n *namespaces) enter(inode uint32) (bool, error) {
+	var refused error
+	for i := range n.ways[inode] {
+		switch entered, err := n.ways[inode][i].enter(inode); {
+		case entered:
+			return true, nil
+		case errors.Is(err, errNotNetNS):
+			n.visited[inode] = false
+			return false, nil
+		case err != nil:
+			refused = err
+		}
+	}
+	delete(n.ways, inode)
+	if refused != nil {
+		return false, explainEntry(inode, refused)
+	}
+	return false, nil
+}
+
+// errNotNetNS says that a file is a namespace of some other type.
+var errNotNetNS = errors.New("not a network namespace")
+
+// enter moves the calling thread into the namespace, if this still is a way to it. An error is a refusal.
+func (w *way) enter(inode uint32) (bool, error) {
+	file, err := w.open()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENXIO) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil || uint32(st.Ino) != inode {
+		return false, err // the task has moved, or its pid is another's now
+	}
+	if kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
+		return false, errNotNetNS
+	}
+	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func explainEntry(inode uint32, err error) error {
+	missing := privilege.Missing(privilege.Namespaces)
+	if !errors.Is(err, os.ErrPermission) || missing == 0 {
+		return fmt.Errorf("enter network namespace %d: %w", inode, err)
+	}
+	return &UnsupportedError{
+		What: fmt.Sprintf("network namespace %d may not be entered: %s; or look at your own alone with --netns self",
+			inode, privilege.Describe(privilege.Trace|privilege.Namespaces, missing)),
+		Err: err,
+	}
+}

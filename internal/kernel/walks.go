@@ -1,0 +1,150 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// walks are the programs of bpf/snapshot.bpf.c, ready to run any number of times.
+type walks struct {
+	iters      map[string]*link.Iter
+	collection *ebpf.Collection
+	only       []uint32
+	mounts     []Mount
+}
+
+// openWalks loads the named programs.
+func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, err error) {
+	if err := checkHost(); err != nil {
+		return nil, err
+	}
+	spec, err := loadSnapshot()
+	if err != nil {
+		return nil, fmt.Errorf("read programs: %w", err)
+	}
+	for name := range spec.Programs {
+		if !slices.Contains(programs, name) {
+			delete(spec.Programs, name)
+		}
+	}
+	w := &walks{iters: map[string]*link.Iter{}, only: o.NetNS, mounts: o.Mounts}
+	defer func() {
+		if err != nil {
+			err = errors.Join(explain("load", err), w.close())
+		}
+	}()
+	options := ebpf.CollectionOptions{Cache: btf.NewCache()}
+	if err := errors.Join(spec.Variables[snapshotVarWanted].Set(wanted), spec.Variables[snapshotVarTraced].Set(o.Tracer != nil)); err != nil {
+		return nil, err
+	}
+	if o.Tracer != nil {
+		options.MapReplacements = map[string]*ebpf.Map{snapshotMapEntries: o.Tracer.maps.Entries}
+	}
+	if w.collection, err = ebpf.NewCollectionWithOptions(spec, options); err != nil {
+		return nil, err
+	}
+	for name, program := range w.collection.Programs {
+		if w.iters[name], err = link.AttachIter(link.IterOptions{Program: program}); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *walks) close() error {
+	var errs []error
+	for _, it := range w.iters {
+		errs = append(errs, it.Close())
+	}
+	if w.collection != nil {
+		w.collection.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// walk runs one program to its end and hands its rows to the sink.
+func (w *walks) walk(program string, sink rowSink) error {
+	r, err := w.iters[program].Open()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", program, err)
+	}
+	defer r.Close()
+	if err := readRows(r, sink); err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	return nil
+}
+
+// run visits every network namespace with the named program, and meanwhile walks all descriptors if holders is not nil.
+// It returns which namespaces it has visited, ascending.
+func (w *walks) run(program string, sockets rowSink, holders *holderSink) ([]uint32, error) {
+	n := newNamespaces(w.only)
+	if err := w.find(n); err != nil {
+		return nil, err
+	}
+	walked := make(chan error, 1)
+	go func() { walked <- w.walkHolders(holders) }()
+	err := w.visit(n, program, sockets)
+	if err = errors.Join(err, <-walked); err != nil {
+		return nil, err
+	}
+	if holders != nil {
+		for _, found := range holders.ways {
+			n.add(found.inode, found.way)
+		}
+		if err := w.visit(n, program, sockets); err != nil {
+			return nil, err
+		}
+	}
+	return n.seen(), nil
+}
+
+func (w *walks) walkHolders(holders *holderSink) error {
+	if holders == nil {
+		return nil
+	}
+	if err := w.collection.Variables[snapshotVarLastSocketNetns].Set(uint32(0)); err != nil {
+		return err
+	}
+	return w.walk(snapshotProgListHolders, holders)
+}
+
+// find looks for network namespaces: those of tasks, those that are mounted, and our own.
+func (w *walks) find(n *namespaces) error {
+	if err := w.collection.Variables[snapshotVarLastTaskNetns].Set(uint32(0)); err != nil {
+		return err
+	}
+	if err := w.walk(snapshotProgListNamespaces, waySink{n}); err != nil {
+		return err
+	}
+	for _, m := range w.mounts {
+		n.add(m.Inode, way{path: m.Path})
+	}
+	ours, err := netnsOfThread()
+	if err != nil {
+		return err
+	}
+	n.add(ours, way{kind: snapshotNamespaceWayBY_TASK, pid: uint32(os.Getpid())})
+	return nil
+}
+
+// visit runs the program in each namespace that was not visited yet.
+func (w *walks) visit(n *namespaces, program string, sockets rowSink) error {
+	look := func() error { return w.walk(program, sockets) }
+	for range maxSearches {
+		lost, err := n.visit(look)
+		if err != nil || lost == 0 {
+			return err
+		}
+		if err := w.find(n); err != nil {
+			return err
+		}
+	}
+	return nil // what is still being lost and found is being made and ended
+}
