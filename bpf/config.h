@@ -31,6 +31,9 @@ volatile const __u64 target_rports[PORT_WORDS];
  */
 volatile const bool preemptible;
 
+/* Of this tracer, where entries outlive tracers; else 0. */
+volatile const __u16 session;
+
 /* Our own thread group while it walks descriptors: the walk may drop a last reference and so run somebody's close(). */
 __u32 walker_pid;
 

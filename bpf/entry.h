@@ -9,6 +9,7 @@ enum sign {
 	SIGN_RESET_RECEIVED = 1 << 0,
 	SIGN_RESET_SENT = 1 << 1,
 	SIGN_EXITING = 1 << 2, /* its holder was exiting when it sent the first FIN */
+	SIGN_COUNTED = 1 << 3, /* it is in the gauges: see struct counters */
 };
 
 /* What we know of a socket. */
@@ -22,9 +23,13 @@ struct entry {
 	__u64 held_ns;	/* time of the record held back */
 	__u64 held_since_ns;
 	__u8 comm[TASK_COMM_LEN];
+	__u16 session;	   /* of the tracer that last wrote it, where entries outlive tracers; else 0 */
+	__u16 disconnects; /* lower half of sk_disconnects when the connection began: tells it from a later one */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct entry) == 48, "struct entry has a hole");
+/* With 56 bytes an element of the storage fills an object of 128 to the last byte; one more would take 192. */
+_Static_assert(sizeof(struct entry) == 56, "struct entry has a hole");
 
 /*
  * Life: made at the first event of a socket, by the descriptor walk for sockets older than us, or by the kernel itself
@@ -37,6 +42,12 @@ struct {
 	__type(key, int);
 	__type(value, struct entry);
 } entries SEC(".maps");
+
+/* How often connect(AF_UNSPEC) has ended a connection of the socket. From 6.7 on (419ce133ab92), and backported. */
+static __always_inline __u16 disconnects_of(const struct sock *sk)
+{
+	return bpf_core_field_exists(sk->sk_disconnects) ? sk->sk_disconnects : 0;
+}
 
 /* Byte by byte: the verifier lets no wider load touch an array of char, and a helper call costs five times as much. */
 static __always_inline void copy_comm(__u8 *to, const struct task_struct *task)

@@ -210,6 +210,7 @@ struct sock {
 	__u8 sk_userlocks; /* a bit field before 6.3 */
 	kuid_t sk_uid;
 	struct sock_cgroup_data sk_cgrp_data;
+	int sk_disconnects;
 	__u32 sk_mark;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;

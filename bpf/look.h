@@ -125,12 +125,16 @@ static __always_inline void look_at_descriptor(struct full_row *row, const struc
 	row->head.flags |= sk->__sk_common.skc_flags >> SOCK_DEAD & 1 ? ROW_ORPHAN : ROW_UNACCEPTED;
 }
 
-static __always_inline void look_at_entry(struct full_row *row, const struct entry *entry)
+/*
+ * Of an entry that nobody brought up to date for a while only the owner is of use, unless the socket still is where it was,
+ * in the same connection.
+ */
+static __always_inline void look_at_entry(struct full_row *row, const struct sock *sk, const struct entry *entry)
 {
 	row->pid = entry->pid;
 	row->evidence = entry->evidence;
 	__builtin_memcpy(row->comm, entry->comm, sizeof(row->comm));
-	if (entry->state == row->head.state)
+	if (entry->state == row->head.state && entry->disconnects == disconnects_of(sk))
 		row->since_ns = entry->since_ns;
 }
 
@@ -161,7 +165,7 @@ static __always_inline void look_at_full(struct full_row *row, struct tcp_sock *
 	look_at_timers(&row->head, &tp->inet_conn);
 	look_at_first_syn(&row->head, tp);
 	if (entry)
-		look_at_entry(row, entry);
+		look_at_entry(row, sk, entry);
 }
 
 static __always_inline void look_at_minisock(struct socket_row *row, const struct inet_timewait_sock *tw)

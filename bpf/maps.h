@@ -23,6 +23,13 @@ struct counters {
 	__u64 filtered;
 	__u64 missed;
 	__u64 untracked; /* events of sockets for which no entry could be had */
+	/*
+	 * The gauges of full sockets, together with the matrix: how many sockets that were there before came to be counted
+	 * in each state, and how many counted ones ended in it. A socket is counted from its birth, its first event or
+	 * watch_sockets on, whichever is first: SIGN_COUNTED sees to it that it is counted once.
+	 */
+	__u64 adopted[TCP_STATES];
+	__u64 gone[TCP_STATES];
 };
 
 struct {
@@ -31,6 +38,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct counters);
 } counts SEC(".maps");
+
+static __always_inline struct counters *my_counters(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
 
 /* In one step only where a program may be interrupted by its like on the same CPU: that costs more. */
 static __always_inline void add_one(__u64 *counter)

@@ -9,18 +9,12 @@
 #include "record.h"
 #include "config.h"
 #include "maps.h"
+#include "books.h"
 #include "owner.h"
 #include "filter.h"
 #include "reason.h"
 #include "emit.h"
 #include "walk.h"
-
-static __always_inline struct counters *my_counters(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&counts, &zero);
-}
 
 static __always_inline void count_transition(struct counters *counters, __u8 old, __u8 new)
 {
@@ -42,9 +36,29 @@ static __always_inline bool heal(struct counters *counters, struct entry *entry,
 	if (!entry->state)
 		return false;
 	add_one(&counters->missed);
+	if (entry->state == TCP_LISTEN && old != TCP_SYN_RECV && old != TCP_CLOSE) {
+		/* A child whose birth was missed, too: its entry is still its listener's, which stays in LISTEN. */
+		count_transition(counters, TCP_LISTEN, TCP_SYN_RECV);
+		entry->state = TCP_SYN_RECV;
+	}
 	count_transition(counters, entry->state, old);
 	entry->since_ns = 0;
 	return true;
+}
+
+/* Makes a socket part of the gauges, in the state in which it is before the transition. */
+static __always_inline void adopt_into_gauge(struct counters *counters, struct entry *entry, const struct sock *sk,
+					     __u8 old, __u8 new)
+{
+	bool is_birth = old == TCP_LISTEN && new == TCP_SYN_RECV;
+
+	if (entry->signs & SIGN_COUNTED && !is_birth)
+		return;
+	entry->signs |= SIGN_COUNTED;
+	if (!entry->state) /* made just now */
+		entry->disconnects = disconnects_of(sk);
+	if (!is_birth)
+		add_one(&counters->adopted[old & (TCP_STATES - 1)]);
 }
 
 /*
@@ -90,14 +104,17 @@ static __always_inline void emit_held(struct counters *counters, const struct so
 	emit_late(counters, sk, entry, &transition);
 }
 
-static __always_inline void advance(struct entry *entry, const struct transition *transition)
+static __always_inline void advance(struct entry *entry, const struct sock *sk, const struct transition *transition)
 {
 	entry->state = transition->new;
 	if (transition->old == transition->new)
 		return; /* close() after shutdown(): the state goes on and so does its clock */
 	entry->since_ns = transition->time_ns;
-	if (transition->new == TCP_SYN_SENT || transition->new == TCP_SYN_RECV)
-		entry->signs = 0; /* a new connection; connect(AF_UNSPEC) lets one socket have several */
+	if (transition->new == TCP_SYN_SENT || transition->new == TCP_SYN_RECV) {
+		/* a new connection; connect(AF_UNSPEC) lets one socket have several */
+		entry->signs &= SIGN_COUNTED;
+		entry->disconnects = disconnects_of(sk);
+	}
 }
 
 static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
@@ -120,9 +137,15 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	count_transition(counters, old, new);
 	if (!entry) {
 		add_one(&counters->untracked);
+		/* To the gauges it comes and goes at once. */
+		if (old != TCP_LISTEN || new != TCP_SYN_RECV)
+			add_one(&counters->adopted[old & (TCP_STATES - 1)]);
+		add_one(&counters->gone[new &(TCP_STATES - 1)]);
 		emit(counters, sk, tp, NULL, &transition);
 		return 0;
 	}
+	take_over(entry, sk, old);
+	adopt_into_gauge(counters, entry, sk, old, new);
 	if (heal(counters, entry, old))
 		transition.flags |= RECORD_MISSED;
 	if (entry->held_old)
@@ -130,7 +153,7 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	note_owner(entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
-	advance(entry, &transition);
+	advance(entry, sk, &transition);
 	if (is_too_early(sk, tp, old, new))
 		hold(entry, &transition);
 	else
@@ -168,16 +191,8 @@ int BPF_PROG(second_look, const struct sock *sk, int old, int new)
 	return follow_undisturbed(sk, old, new);
 }
 
-/* The end of every full socket: closes the books of one whose transition to CLOSE was missed. */
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+static __always_inline void close_books(struct counters *counters, struct sock *sk, struct entry *entry)
 {
-	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
-	struct counters *counters = my_counters();
-
-	if (!entry || entry->state == TCP_CLOSE || !counters)
-		return 0;
-
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
 		.old = entry->state,
@@ -189,8 +204,24 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	count_transition(counters, transition.old, TCP_CLOSE);
 	if (entry->held_old)
 		emit_held(counters, sk, entry, entry->state);
-	advance(entry, &transition);
+	advance(entry, sk, &transition);
 	emit_late(counters, sk, entry, &transition);
+}
+
+/* The end of every full socket; also closes the books of one whose transition to CLOSE was missed. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroy_sock, struct sock *sk)
+{
+	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
+	struct counters *counters = my_counters();
+
+	if (!entry || !counters)
+		return 0;
+	take_over(entry, sk, TCP_CLOSE);
+	if (entry->state != TCP_CLOSE)
+		close_books(counters, sk, entry);
+	if (entry->signs & SIGN_COUNTED)
+		add_one(&counters->gone[TCP_CLOSE]);
 	return 0;
 }
 
@@ -204,7 +235,7 @@ static __always_inline int note_sign(const struct sock *sk, __u8 sign)
 	if (!tp)
 		return 0; /* a minisock, or not TCP */
 
-	struct entry fresh = {.state = sk->__sk_common.skc_state};
+	struct entry fresh = fresh_entry(sk);
 	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (entry)

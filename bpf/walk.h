@@ -6,12 +6,13 @@
 #ifndef TCPTRAIL_WALK_H
 #define TCPTRAIL_WALK_H
 
+#include "books.h"
 #include "maps.h"
 #include "owner.h"
 
 static __always_inline void adopt(struct sock *sk, const struct task_struct *task)
 {
-	struct entry fresh = {.state = sk->__sk_common.skc_state};
+	struct entry fresh = fresh_entry(sk);
 	struct entry *entry = bpf_sk_storage_get(&entries, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (entry && entry->evidence == EVIDENCE_NONE)
@@ -77,7 +78,7 @@ int adopt_subflows(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 
-	struct entry fresh = {.state = skc->skc_state};
+	struct entry fresh = fresh_entry(&tp->inet_conn.icsk_inet.sk);
 	struct entry *entry = bpf_sk_storage_get(&entries, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 
 	if (!entry || entry->evidence != EVIDENCE_NONE)
@@ -85,6 +86,40 @@ int adopt_subflows(struct bpf_iter__tcp *ctx)
 	entry->pid = subflow->pid;
 	entry->evidence = EVIDENCE_FD;
 	__builtin_memcpy(entry->comm, subflow->comm, sizeof(entry->comm));
+	return 0;
+}
+
+/*
+ * Every full socket of the reader's network namespace comes into the gauges. The iterator holds the socket's lock (from 5.15
+ * on, 04c7820b776f), under which transitions are made, so none comes between the state read here and the count.
+ */
+SEC("iter/tcp")
+int watch_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct counters *counters = my_counters();
+	struct tcp_sock *tp = skc ? bpf_skc_to_tcp_sock(skc) : NULL;
+
+	if (!tp || !counters)
+		return 0;
+
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct entry fresh = fresh_entry(sk);
+	struct entry *entry = bpf_sk_storage_get(&entries, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!entry) {
+		add_one(&counters->untracked);
+		return 0;
+	}
+	take_over(entry, sk, sk->__sk_common.skc_state);
+	if (entry->signs & SIGN_COUNTED)
+		return 0;
+	if (entry->state != sk->__sk_common.skc_state) { /* made without the lock */
+		entry->state = sk->__sk_common.skc_state;
+		entry->since_ns = 0;
+	}
+	entry->signs |= SIGN_COUNTED;
+	add_one(&counters->adopted[entry->state & (TCP_STATES - 1)]);
 	return 0;
 }
 

@@ -30,6 +30,8 @@ type bpfCounters struct {
 	Filtered    uint64
 	Missed      uint64
 	Untracked   uint64
+	Adopted     [16]uint64
+	Gone        [16]uint64
 }
 
 type bpfEntry struct {
@@ -43,6 +45,9 @@ type bpfEntry struct {
 	HeldNs      uint64
 	HeldSinceNs uint64
 	Comm        [16]uint8
+	Session     uint16
+	Disconnects uint16
+	Pad         uint32
 }
 
 type bpfEvidence uint32
@@ -149,6 +154,7 @@ const (
 	bpfProgTcpReceiveReset    = "tcp_receive_reset"
 	bpfProgTcpSendReset       = "tcp_send_reset"
 	bpfProgWalkDescriptors    = "walk_descriptors"
+	bpfProgWatchSockets       = "watch_sockets"
 	bpfVarEvidenceForGo       = "evidence_for_go"
 	bpfVarFilterCgroup        = "filter_cgroup"
 	bpfVarFilterLport         = "filter_lport"
@@ -163,6 +169,7 @@ const (
 	bpfVarReasonForGo         = "reason_for_go"
 	bpfVarRecordFlagsForGo    = "record_flags_for_go"
 	bpfVarRingForGo           = "ring_for_go"
+	bpfVarSession             = "session"
 	bpfVarSlotForGo           = "slot_for_go"
 	bpfVarSlotMask            = "slot_mask"
 	bpfVarTargetIpv4          = "target_ipv4"
@@ -225,6 +232,7 @@ type bpfProgramSpecs struct {
 	TcpReceiveReset    *ebpf.ProgramSpec `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.ProgramSpec `ebpf:"tcp_send_reset"`
 	WalkDescriptors    *ebpf.ProgramSpec `ebpf:"walk_descriptors"`
+	WatchSockets       *ebpf.ProgramSpec `ebpf:"watch_sockets"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -259,6 +267,7 @@ type bpfVariableSpecs struct {
 	ReasonForGo      *ebpf.VariableSpec `ebpf:"reason_for_go"`
 	RecordFlagsForGo *ebpf.VariableSpec `ebpf:"record_flags_for_go"`
 	RingForGo        *ebpf.VariableSpec `ebpf:"ring_for_go"`
+	Session          *ebpf.VariableSpec `ebpf:"session"`
 	SlotForGo        *ebpf.VariableSpec `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.VariableSpec `ebpf:"slot_mask"`
 	TargetIpv4       *ebpf.VariableSpec `ebpf:"target_ipv4"`
@@ -331,6 +340,7 @@ type bpfVariables struct {
 	ReasonForGo      *ebpf.Variable `ebpf:"reason_for_go"`
 	RecordFlagsForGo *ebpf.Variable `ebpf:"record_flags_for_go"`
 	RingForGo        *ebpf.Variable `ebpf:"ring_for_go"`
+	Session          *ebpf.Variable `ebpf:"session"`
 	SlotForGo        *ebpf.Variable `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.Variable `ebpf:"slot_mask"`
 	TargetIpv4       *ebpf.Variable `ebpf:"target_ipv4"`
@@ -355,6 +365,7 @@ type bpfPrograms struct {
 	TcpReceiveReset    *ebpf.Program `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.Program `ebpf:"tcp_send_reset"`
 	WalkDescriptors    *ebpf.Program `ebpf:"walk_descriptors"`
+	WatchSockets       *ebpf.Program `ebpf:"watch_sockets"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -368,6 +379,7 @@ func (p *bpfPrograms) Close() error {
 		p.TcpReceiveReset,
 		p.TcpSendReset,
 		p.WalkDescriptors,
+		p.WatchSockets,
 	)
 }
 

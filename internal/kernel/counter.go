@@ -55,7 +55,7 @@ func (c *Counter) Count() (tally tcp.Tally, err error) {
 		}()
 		holders = newHolderSink(c.ticks, 0)
 	}
-	visited, err := c.walks.run(snapshotProgCountSockets, socketSink{newFound(c.ticks, 0)}, holders)
+	visited, err := c.walks.run(func() error { return c.walks.walk(snapshotProgCountSockets, noRows{}) }, holders)
 	if err != nil {
 		return tally, err
 	}
@@ -86,6 +86,13 @@ func (s *holderSink) count(tally *tcp.Tally, visited []uint32) {
 			tally.Full[tcp.Close]++
 		}
 	}
+}
+
+// Watch brings every full socket of the host into the gauges of the tracer, which was opened with Options.Gauges: see
+// Stats.Adopted.
+func (c *Counter) Watch(t *Tracer) error {
+	_, err := c.walks.run(func() error { return iterate(t.watch) }, nil)
+	return err
 }
 
 // Close frees the programs.

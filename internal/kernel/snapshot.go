@@ -76,7 +76,7 @@ func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 
 	expected := expectedSockets()
 	sockets, holders := newFound(s.ticks, expected), newHolderSink(s.ticks, expected)
-	visited, err := s.walks.run(snapshotProgListSockets, socketSink{sockets}, holders)
+	visited, err := s.walks.run(func() error { return s.walks.walk(snapshotProgListSockets, socketSink{found: sockets}) }, holders)
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +113,17 @@ func (t *Tracer) markWalk() (unmark func() error, err error) {
 }
 
 // socketSink takes what iter/tcp shows.
-type socketSink struct{ found *found }
+type socketSink struct {
+	noRows
+	found *found
+}
 
-func (s socketSink) full(row *snapshotFullRow)           { s.found.full(row) }
-func (s socketSink) bare(row *snapshotSocketRow)         { s.found.bare(row) }
-func (s socketSink) holder(*snapshotHolderRow)           {}
-func (s socketSink) namespace(row *snapshotNamespaceRow) {}
+func (s socketSink) full(row *snapshotFullRow)   { s.found.full(row) }
+func (s socketSink) bare(row *snapshotSocketRow) { s.found.bare(row) }
 
 // holderSink takes what iter/task_file shows.
 type holderSink struct {
+	noRows
 	found *found // sockets in Close
 	held  []held
 	ways  []namespaceWay
@@ -137,8 +139,7 @@ type namespaceWay struct {
 	way   way
 }
 
-func (s *holderSink) full(row *snapshotFullRow)   { s.found.full(row) }
-func (s *holderSink) bare(row *snapshotSocketRow) {}
+func (s *holderSink) full(row *snapshotFullRow) { s.found.full(row) }
 
 func (s *holderSink) holder(row *snapshotHolderRow) {
 	s.held = append(s.held, held{
@@ -151,11 +152,10 @@ func (s *holderSink) namespace(row *snapshotNamespaceRow) {
 }
 
 // waySink takes what iter/task shows.
-type waySink struct{ to *namespaces }
-
-func (s waySink) full(*snapshotFullRow)     {}
-func (s waySink) bare(*snapshotSocketRow)   {}
-func (s waySink) holder(*snapshotHolderRow) {}
+type waySink struct {
+	noRows
+	to *namespaces
+}
 
 func (s waySink) namespace(row *snapshotNamespaceRow) {
 	s.to.add(row.Netns, way{kind: snapshotNamespaceWay(row.Way), pid: row.Pid})

@@ -24,6 +24,9 @@ type snapshotEntry struct {
 	HeldNs      uint64
 	HeldSinceNs uint64
 	Comm        [16]uint8
+	Session     uint16
+	Disconnects uint16
+	Pad         uint32
 }
 
 type snapshotFullRow struct {

@@ -24,6 +24,9 @@ type Stats struct {
 	// Transitions counts what the kernel did, by old and new state, before any filter. LISTEN to SYN_RECV is the birth
 	// of a child: the listener stays in LISTEN. Missed transitions are counted in, so that the gauges follow from it.
 	Transitions [tcp.States + 1][tcp.States + 1]uint64
+	// Adopted and Gone make gauges of that: how many full sockets that were there before came to be counted in each
+	// state, by Counter.Watch or at their first transition, and how many of those counted ended in it.
+	Adopted, Gone [tcp.States + 1]uint64
 }
 
 // Stats reads the counters. It may be called from any goroutine until Close.
@@ -45,6 +48,10 @@ func (s *Stats) add(c *bpfCounters) {
 	s.Filtered += c.Filtered
 	s.Missed += c.Missed
 	s.Untracked += c.Untracked
+	for state := range s.Adopted {
+		s.Adopted[state] += c.Adopted[state]
+		s.Gone[state] += c.Gone[state]
+	}
 	for old := range s.Transitions {
 		for now := range s.Transitions[old] {
 			s.Transitions[old][now] += c.Transitions[old*matrixSide+now]

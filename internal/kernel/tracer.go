@@ -23,6 +23,8 @@ type Options struct {
 	// RingBytes is the most that the rings between kernel and reader may take, over all CPUs, though each has room
 	// for 2,048 records at least; 0 is 16 MiB.
 	RingBytes int
+	// Gauges makes Counter.Watch possible.
+	Gauges bool
 }
 
 // Tracer follows every TCP socket of the host. Read and Stop may run in different goroutines, and Stats in any; all
@@ -34,6 +36,7 @@ type Tracer struct {
 	walker   *ebpf.Variable
 	accept   *ebpf.Collection // nil where the kernel refuses trampolines
 	second   *ebpf.Program    // nil where the first is never preempted
+	watch    *ebpf.Program    // nil unless asked for
 	links    []link.Link      // of the programs that serve those which follow transitions
 	follows  []link.Link      // of those
 	reader   *reader
@@ -114,6 +117,9 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	if !preempted {
 		delete(spec.Programs, bpfProgSecondLook)
 	}
+	if !o.Gauges {
+		delete(spec.Programs, bpfProgWatchSockets)
+	}
 	if err := t.take(spec, cache); err != nil {
 		return err
 	}
@@ -139,6 +145,7 @@ func (t *Tracer) take(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	t.programs, t.maps = &objects.requiredPrograms, &objects.requiredMaps
 	t.sleeps, t.walker = objects.Sleeps, objects.Walker
 	t.second = loaded.DetachProgram(bpfProgSecondLook)
+	t.watch = loaded.DetachProgram(bpfProgWatchSockets)
 	return nil
 }
 
@@ -204,8 +211,10 @@ func (t *Tracer) Close() error {
 		errs = append(errs, closeAll(t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset,
 			t.programs.SendReset, t.programs.Walk, t.programs.AdoptSubflows))
 	}
-	if t.second != nil {
-		errs = append(errs, t.second.Close())
+	for _, optional := range []*ebpf.Program{t.second, t.watch} {
+		if optional != nil {
+			errs = append(errs, optional.Close())
+		}
 	}
 	if t.maps != nil {
 		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows, t.maps.TargetPids,

@@ -3,23 +3,20 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 )
 
 // Adopt walks every descriptor of every process that this PID namespace shows and makes its holder the owner of each
 // TCP socket that has none yet, with evidence "fd". What a live event says wins, whichever comes first. It returns how
 // many MPTCP sockets in other network namespaces keep an unknown owner, for want of the right to enter those.
 func (t *Tracer) Adopt() (unknown int, err error) {
-	// The walk holds a reference on each file it visits; if that turns out to be the last one, close() runs here.
-	if err := t.walker.Set(uint32(os.Getpid())); err != nil {
-		return 0, fmt.Errorf("announce the walk: %w", err)
+	unmark, err := t.markWalk()
+	if err != nil {
+		return 0, err
 	}
-	defer func() { err = errors.Join(err, t.walker.Set(uint32(0))) }()
+	defer func() { err = errors.Join(err, unmark()) }()
 	if err := iterate(t.programs.Walk); err != nil {
 		return 0, fmt.Errorf("walk descriptors: %w", err)
 	}
@@ -67,21 +64,13 @@ func iterate(program *ebpf.Program) error {
 		return err
 	}
 	defer r.Close()
-	return readAll(r)
+	return readRows(r, noRows{})
 }
 
-// readAll reads to the end. A walk over a million descriptors without output stops with EAGAIN and goes on where it
-// was (kernel/bpf/bpf_iter.c, MAX_ITER_OBJECTS).
-func readAll(r io.Reader) error {
-	var buf [4096]byte
-	for {
-		_, err := r.Read(buf[:])
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		case err != nil:
-			return err
-		}
-	}
-}
+// noRows takes what none is expected of.
+type noRows struct{}
+
+func (noRows) full(*snapshotFullRow)           {}
+func (noRows) bare(*snapshotSocketRow)         {}
+func (noRows) holder(*snapshotHolderRow)       {}
+func (noRows) namespace(*snapshotNamespaceRow) {}

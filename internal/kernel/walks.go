@@ -81,16 +81,16 @@ func (w *walks) walk(program string, sink rowSink) error {
 	return nil
 }
 
-// run visits every network namespace with the named program, and meanwhile walks all descriptors if holders is not nil.
-// It returns which namespaces it has visited, ascending.
-func (w *walks) run(program string, sockets rowSink, holders *holderSink) ([]uint32, error) {
+// run looks at every network namespace from inside, and meanwhile walks all descriptors if holders is not nil. It returns
+// which namespaces it has visited, ascending.
+func (w *walks) run(look func() error, holders *holderSink) ([]uint32, error) {
 	n := newNamespaces(w.only)
 	if err := w.find(n); err != nil {
 		return nil, err
 	}
 	walked := make(chan error, 1)
 	go func() { walked <- w.walkHolders(holders) }()
-	err := w.visit(n, program, sockets)
+	err := w.visit(n, look)
 	if err = errors.Join(err, <-walked); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (w *walks) run(program string, sockets rowSink, holders *holderSink) ([]uin
 		for _, found := range holders.ways {
 			n.add(found.inode, found.way)
 		}
-		if err := w.visit(n, program, sockets); err != nil {
+		if err := w.visit(n, look); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +120,7 @@ func (w *walks) find(n *namespaces) error {
 	if err := w.collection.Variables[snapshotVarLastTaskNetns].Set(uint32(0)); err != nil {
 		return err
 	}
-	if err := w.walk(snapshotProgListNamespaces, waySink{n}); err != nil {
+	if err := w.walk(snapshotProgListNamespaces, waySink{to: n}); err != nil {
 		return err
 	}
 	for _, m := range w.mounts {
@@ -134,9 +134,8 @@ func (w *walks) find(n *namespaces) error {
 	return nil
 }
 
-// visit runs the program in each namespace that was not visited yet.
-func (w *walks) visit(n *namespaces, program string, sockets rowSink) error {
-	look := func() error { return w.walk(program, sockets) }
+// visit looks at each namespace that was not visited yet.
+func (w *walks) visit(n *namespaces, look func() error) error {
 	for range maxSearches {
 		lost, err := n.visit(look)
 		if err != nil || lost == 0 {

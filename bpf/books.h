@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where an entry begins, and where it is taken over from a tracer before us. */
+#ifndef TCPTRAIL_BOOKS_H
+#define TCPTRAIL_BOOKS_H
+
+#include "config.h"
+#include "maps.h"
+
+/* What is known of a socket that was there before us. */
+static __always_inline struct entry fresh_entry(const struct sock *sk)
+{
+	struct entry fresh = {
+		.state = sk->__sk_common.skc_state, .session = session, .disconnects = disconnects_of(sk)};
+
+	return fresh;
+}
+
+/*
+ * An entry that another tracer left behind, which nobody brought up to date since: what it says of a state is worth
+ * something only if the socket did not leave it meanwhile. That is no missed event.
+ */
+static __always_inline void take_over(struct entry *entry, const struct sock *sk, __u8 old)
+{
+	if (!session || entry->session == session)
+		return;
+	entry->session = session;
+	entry->held_old = 0;
+	entry->signs = 0;
+	if (entry->state == old && entry->disconnects == disconnects_of(sk))
+		return;
+	entry->state = old;
+	entry->since_ns = 0;
+}
+
+#endif
