@@ -89,7 +89,8 @@ static __always_inline void look_at_traffic(struct full_row *row, const struct t
 	__u32 now = row->head.jiffies;
 
 	row->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
-	row->bytes_received = tp->bytes_received;
+	/* Sequence numbers are counted, of which a FIN takes one (net/ipv4/tcp_input.c, tcp_rcv_nxt_update). */
+	row->bytes_received = tp->bytes_received - (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags >> SOCK_DONE & 1);
 	row->retransmits = tp->total_retrans;
 	row->srtt_us = tp->srtt_us >> 3;
 	row->rttvar_us = tp->rttvar_us >> 2;

@@ -26,16 +26,19 @@ func main() {
 	signals := make(chan os.Signal, pendingSignals)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
 	os.Exit(cli.Main(&cli.Env{
-		Stdout:        os.Stdout,
-		Stderr:        os.Stderr,
-		Getenv:        os.Getenv,
-		TerminalWidth: terminalWidth,
-		Signals:       signals,
-		Gone:          readerGone(os.Stdout),
-		Proc:          proc.FS{Root: "/proc"},
-		Open:          open,
-		Keep:          privilege.Keep,
-		Version:       version,
+		Stdout:         os.Stdout,
+		Stderr:         os.Stderr,
+		Getenv:         os.Getenv,
+		TerminalWidth:  terminalWidth,
+		TerminalHeight: terminalHeight,
+		Signals:        signals,
+		Gone:           readerGone(os.Stdout),
+		Proc:           proc.FS{Root: "/proc"},
+		Open:           open,
+		OpenSnapshots:  openSnapshots,
+		OpenCounter:    openCounter,
+		Keep:           privilege.Keep,
+		Version:        version,
 	}, os.Args[1:]))
 }
 
@@ -47,10 +50,30 @@ func open(o kernel.Options) (cli.Source, error) {
 	return tracer, nil
 }
 
-func terminalWidth() int {
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+func openSnapshots(o kernel.SnapshotOptions) (cli.Snapshots, error) {
+	snapshots, err := kernel.OpenSnapshots(o)
 	if err != nil {
-		return 0
+		return nil, err
 	}
-	return width
+	return snapshots, nil
+}
+
+func openCounter(o kernel.SnapshotOptions) (cli.Counter, error) {
+	counter, err := kernel.OpenCounter(o)
+	if err != nil {
+		return nil, err
+	}
+	return counter, nil
+}
+
+func terminalWidth() int  { width, _ := terminalSize(); return width }
+func terminalHeight() int { _, height := terminalSize(); return height }
+
+// terminalSize returns zeros when stdout is no terminal.
+func terminalSize() (width, height int) {
+	width, height, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
 }

@@ -28,6 +28,8 @@ type Env struct {
 	Getenv func(string) string
 	// TerminalWidth returns the columns of the terminal behind Stdout, or 0 when it is none.
 	TerminalWidth func() int
+	// TerminalHeight returns its lines, or 0; nil is always 0.
+	TerminalHeight func() int
 	// Signals delivers SIGINT, SIGTERM and SIGUSR1.
 	Signals <-chan os.Signal
 	// Gone is closed when nobody reads Stdout any more; nil when that cannot be known.
@@ -36,6 +38,9 @@ type Env struct {
 	Proc proc.FS
 	// Open starts a tracer.
 	Open func(kernel.Options) (Source, error)
+	// OpenSnapshots and OpenCounter make ready to look at what is there.
+	OpenSnapshots func(kernel.SnapshotOptions) (Snapshots, error)
+	OpenCounter   func(kernel.SnapshotOptions) (Counter, error)
 	// Keep drops all capabilities but those given, for the rest of the process's life.
 	Keep    func(privilege.Set) error
 	Version string
@@ -51,6 +56,13 @@ func (e *Env) drainLimit() time.Duration {
 	return drainLimit
 }
 
+func (e *Env) terminalHeight() int {
+	if e.TerminalHeight == nil {
+		return 0
+	}
+	return e.TerminalHeight()
+}
+
 // Source is what a session needs of a tracer; *kernel.Tracer is one, and says what the methods do.
 type Source interface {
 	Adopt() (unknown int, err error)
@@ -61,7 +73,24 @@ type Source interface {
 	Close() error
 }
 
-var _ Source = (*kernel.Tracer)(nil)
+// Snapshots is what list needs of the kernel; *kernel.Snapshots is one, and says what the methods do.
+type Snapshots interface {
+	Take() (*tcp.Snapshot, error)
+	Close() error
+}
+
+// Counter is what count needs of the kernel; *kernel.Counter is one, and says what the methods do.
+type Counter interface {
+	Watch() error
+	Count() (tcp.Tally, error)
+	Close() error
+}
+
+var (
+	_ Source    = (*kernel.Tracer)(nil)
+	_ Snapshots = (*kernel.Snapshots)(nil)
+	_ Counter   = (*kernel.Counter)(nil)
+)
 
 // Exit codes, stable for scripts.
 const (

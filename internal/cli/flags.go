@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,18 +11,46 @@ import (
 	"github.com/tcptrail/tcptrail/internal/output"
 )
 
-// traceFlags are the flags of trace as given.
-type traceFlags struct {
-	filter   filter.Filter
-	ipv4     bool
-	ipv6     bool
-	pids     []string
-	netns    []string
-	cgroups  []string
+// outputFlags are the flags that say how to write, as given.
+type outputFlags struct {
 	output   string
-	time     string
 	color    string
 	noHeader bool
+}
+
+func (f *outputFlags) define(s *pflag.FlagSet) {
+	f.output, f.color = "table", "auto"
+	s.VarP(word{&f.output, "format"}, "output", "o", "table, wide, json or csv")
+}
+
+func (f *outputFlags) defineLooks(s *pflag.FlagSet) {
+	s.Var(word{&f.color, "when"}, "color", "auto, always or never; auto heeds NO_COLOR")
+	s.BoolVar(&f.noHeader, "no-header", false, "no header line")
+	s.Lookup("color").DefValue = "" // goes without saying
+}
+
+// looks are the flags, checked.
+type looks struct {
+	format output.Format
+	header bool
+	color  bool
+	width  int // of the terminal; 0 when it is none
+}
+
+func (f *outputFlags) check(env *Env) (l looks, err error) {
+	if l.format, err = output.ParseFormat(f.output); err != nil {
+		return l, fmt.Errorf("--output: %w", err)
+	}
+	l.header, l.width = !f.noHeader, env.TerminalWidth()
+	l.color, err = wantsColor(f.color, env, l.width > 0)
+	return l, err
+}
+
+// traceFlags are the flags of trace as given.
+type traceFlags struct {
+	selectFlags
+	outputFlags
+	time     string
 	limit    uint64
 	duration time.Duration
 	buffer   int
@@ -32,7 +59,7 @@ type traceFlags struct {
 
 // tracePlan is what trace is asked to do, checked.
 type tracePlan struct {
-	filter    filter.Filter
+	selection *selection
 	output    output.Options
 	limit     uint64        // 0: none
 	duration  time.Duration // 0: no end
@@ -42,47 +69,38 @@ type tracePlan struct {
 
 // define declares the flags in the order in which help shows them. Lines of help fit into 80 columns.
 func (f *traceFlags) define(cmd *cobra.Command) {
-	f.output, f.time, f.color, f.buffer = "table", "auto", "auto", defaultBuffer
+	f.time, f.buffer = "auto", defaultBuffer
 	s := cmd.Flags()
 	s.SortFlags = false
-	s.VarP(words{&f.pids, "pid"}, "pid", "p", "owner's process id; more by commas, as everywhere")
-	s.VarP(filter.CommsFlag{To: &f.filter.Comms}, "comm", "c", "owner's name, or a pattern such as 'php*'")
-	s.VarP(filter.PortsFlag{To: &f.filter.LocalPorts}, "local-port", "L", "local ports, as 80,443,8000-8100")
-	s.VarP(filter.PortsFlag{To: &f.filter.RemotePorts}, "remote-port", "D", "remote ports, likewise")
-	s.Var(filter.PrefixesFlag{To: &f.filter.Local}, "local", "local address or network, as 10.0.0.0/8")
-	s.Var(filter.PrefixesFlag{To: &f.filter.Remote}, "remote", "remote address or network")
-	s.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 on the wire only, v4-mapped included")
-	s.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 on the wire only")
-	s.Var(filter.StatesFlag{To: &f.filter.States}, "state", "into or out of these, as CLOSE_WAIT or ss's groups")
+	f.defineConnection(s)
+	f.defineState(s, "into or out of these, as CLOSE_WAIT or ss's groups")
 	s.Var(filter.StatesFlag{To: &f.filter.Old}, "old", "out of these states")
 	s.Var(filter.StatesFlag{To: &f.filter.New}, "new", "into these states")
-	s.Var(words{&f.netns, "netns"}, "netns", "network namespace: self, pid, name, path or inode")
-	s.Var(words{&f.cgroups, "cgroup"}, "cgroup", "cgroup v2 and all below: self, a path or an id")
-	s.VarP(word{&f.output, "format"}, "output", "o", "table, wide, json or csv")
+	f.definePlace(s)
+	f.outputFlags.define(s)
 	s.VarP(word{&f.time, "style"}, "time", "T", "clock, full, unix, relative or none, in tables")
-	s.Var(word{&f.color, "when"}, "color", "auto, always or never; auto heeds NO_COLOR")
-	s.BoolVar(&f.noHeader, "no-header", false, "no header line")
+	f.defineLooks(s)
 	s.VarP(count{&f.limit}, "limit", "n", "end after this many transitions; 0 is never")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
 	s.Var(size{&f.buffer}, "buffer", "memory between kernel and tracer")
 	s.StringVar(&f.ready, "ready-file", "", "write our pid to this file when tracing has begun")
 	_ = s.MarkHidden("ready-file")
 	s.Lookup("time").NoOptDefVal = output.Full.String()
-	s.Lookup("time").DefValue, s.Lookup("color").DefValue = "", "" // goes without saying
+	s.Lookup("time").DefValue = "" // goes without saying
 	complete(cmd, s)
 }
 
 // complete offers the values of the flags that have few, and files only for those that take paths.
 func complete(cmd *cobra.Command, flags *pflag.FlagSet) {
-	states := fixed(
-		"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN",
-		"CLOSING", "connected", "synchronized",
-	)
+	states := fixed(stateNames()...)
 	values := map[string]cobra.CompletionFunc{
 		"state": states, "old": states, "new": states,
 		"output": fixed("table", "wide", "json", "csv"),
 		"time":   fixed("clock", "full", "unix", "relative", "none"),
 		"color":  fixed("auto", "always", "never"),
+		"sort":   fixed("age", "recvq", "sendq", "rtt", "retrans", "state", "local", "remote", "pid", "comm"),
+		"by": fixed("state", "remote-addr", "remote-port", "local-addr", "local-port", "process", "pid", "uid", "cgroup",
+			"netns"),
 		"netns":  cobra.FixedCompletions([]cobra.Completion{"self"}, cobra.ShellCompDirectiveDefault),
 		"cgroup": cobra.FixedCompletions([]cobra.Completion{"self"}, cobra.ShellCompDirectiveDefault),
 	}
@@ -95,44 +113,48 @@ func complete(cmd *cobra.Command, flags *pflag.FlagSet) {
 	})
 }
 
+// stateNames are the states and groups that people ask for.
+func stateNames() []cobra.Completion {
+	return []cobra.Completion{
+		"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK",
+		"LISTEN", "CLOSING", "connected", "synchronized",
+	}
+}
+
 func fixed(values ...cobra.Completion) cobra.CompletionFunc {
 	return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// plan checks the flags and turns them into what to do. Every error names what would be right.
-func (f *traceFlags) plan(env *Env) (*tracePlan, error) {
-	p := &tracePlan{filter: f.filter, limit: f.limit, duration: f.duration, ringBytes: f.buffer, ready: f.ready}
-	if f.ipv4 && f.ipv6 {
-		return nil, errors.New("-4 and -6 together leave nothing: give one of them, or neither for both")
-	}
-	if f.ipv4 {
-		p.filter.Version = filter.V4
-	}
-	if f.ipv6 {
-		p.filter.Version = filter.V6
-	}
+// plan checks the flags and the filter and turns them into what to do. Every error names what would be right.
+func (f *traceFlags) plan(env *Env, args []string) (*tracePlan, error) {
+	p := &tracePlan{limit: f.limit, duration: f.duration, ringBytes: f.buffer, ready: f.ready}
 	var err error
 	if p.output, err = f.outputOptions(env); err != nil {
 		return nil, err
 	}
-	return p, resolve(env.Proc, f, &p.filter)
+	if p.selection, err = f.resolve(env, args); err != nil {
+		return nil, err
+	}
+	if word, column, ok := p.selection.expr.NeedsSocket(); ok {
+		return nil, fmt.Errorf("filter, column %d: no transition says %s: use it with list or count", column, word)
+	}
+	return p, nil
 }
 
 func (f *traceFlags) outputOptions(env *Env) (output.Options, error) {
-	format, err := output.ParseFormat(f.output)
+	l, err := f.check(env)
 	if err != nil {
-		return output.Options{}, fmt.Errorf("--output: %w", err)
+		return output.Options{}, err
 	}
-	o := output.Options{Format: format, Header: !f.noHeader, Width: env.TerminalWidth(), Location: time.Local}
+	o := output.Options{Format: l.format, Header: l.header, Color: l.color, Width: l.width, Location: time.Local}
 	if o.Time, err = output.ParseTimeStyle(f.time); err != nil {
-		return output.Options{}, fmt.Errorf("--time: %w", err)
+		return o, fmt.Errorf("--time: %w", err)
 	}
-	if (format == output.JSON || format == output.CSV) && o.Time != output.Auto {
-		return output.Options{}, fmt.Errorf(
-			"--time %v: %v always has RFC 3339 in UTC: leave --time out, or use -o table or -o wide", o.Time, format)
+	if (o.Format == output.JSON || o.Format == output.CSV) && o.Time != output.Auto {
+		return o, fmt.Errorf("--time %v: %v always has RFC 3339 in UTC: leave --time out, or use -o table or -o wide",
+			o.Time, o.Format)
 	}
-	o.Color, err = wantsColor(f.color, env, o.Width > 0)
-	return o, err
+	return o, nil
 }
 
 // wantsColor follows https://no-color.org and the habits of terminals.

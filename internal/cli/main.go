@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/output"
 )
@@ -23,6 +24,10 @@ func Main(env *Env, args []string) int {
 		return ExitDone
 	}
 	fmt.Fprintf(own.Stderr, "tcptrail: %s\n", oneLine(err.Error()))
+	var syntax *filter.SyntaxError
+	if errors.As(err, &syntax) {
+		fmt.Fprintln(own.Stderr, syntax.Caret())
+	}
 	var (
 		unsupported *kernel.UnsupportedError
 		usage       usageError

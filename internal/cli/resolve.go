@@ -10,7 +10,7 @@ import (
 )
 
 // resolve turns what the flags name on this host into numbers, and refuses what is not there.
-func resolve(fs proc.FS, f *traceFlags, to *filter.Filter) (err error) {
+func resolve(fs proc.FS, f *selectFlags, to *filter.Filter) (err error) {
 	if len(f.pids) > 0 && !fs.IsHostPIDNS() {
 		return errors.New("--pid: in a PID namespace the pids here are not the kernel's: use --comm or --cgroup, or run on the host")
 	}

@@ -18,7 +18,8 @@ const suggestionDistance = 2
 
 func newRoot(env *Env) *cobra.Command {
 	root := newTrace(env)
-	root.Use = "tcptrail [flags]"
+	root.Use = "tcptrail [flags] [FILTER]"
+	root.Args = cobra.ArbitraryArgs
 	root.Short = "Trace every TCP transition with its true owner"
 	root.Long = rootHelp + "\n\n" + legend
 	root.Example = strings.ReplaceAll(root.Example, "tcptrail trace", "tcptrail")
@@ -30,7 +31,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetErr(env.Stderr)
 	root.SetVersionTemplate("tcptrail {{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(newTrace(env))
+	root.AddCommand(newTrace(env), newList(env), newCount(env))
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	tightenCompletion(root)

@@ -22,7 +22,9 @@ import (
 type session struct {
 	env      *Env
 	source   Source
-	filter   *filter.Filter
+	filter   filter.Filter // what the kernel decides of it, it has decided
+	rest     *filter.Expr  // what is left of the expression
+	host     filter.Host
 	limit    uint64
 	started  time.Time
 	out      *output.Writer // of the reading goroutine, as the next two
@@ -39,7 +41,9 @@ func runTrace(env *Env, p *tracePlan) error {
 	if err := keep(env, privilege.Trace|privilege.TraceOptional); err != nil {
 		return err
 	}
-	source, err := env.Open(kernel.Options{Filter: p.filter, RingBytes: p.ringBytes})
+	pushed := p.selection.filter
+	rest := p.selection.expr.Push(&pushed)
+	source, err := env.Open(kernel.Options{Filter: pushed, RingBytes: p.ringBytes})
 	if err != nil {
 		return err
 	}
@@ -50,6 +54,7 @@ func runTrace(env *Env, p *tracePlan) error {
 		fmt.Fprintf(env.Stderr, "tcptrail: in a PID namespace: pids shown are the host's, and older sockets of processes outside have no owner\n")
 	}
 	s := newSession(env, source, p)
+	s.filter, s.rest, s.host = pushed, rest, p.selection.host
 	err = errors.Join(s.run(p), s.summary(true))
 	if s.done != nil || s.adopted != nil {
 		return err // it is still in use: what the process leaves behind, the kernel frees
@@ -59,7 +64,7 @@ func runTrace(env *Env, p *tracePlan) error {
 
 func newSession(env *Env, source Source, p *tracePlan) *session {
 	s := &session{
-		env: env, source: source, filter: &p.filter, limit: p.limit, started: time.Now(),
+		env: env, source: source, limit: p.limit, started: time.Now(),
 		sink: &sink{w: env.Stdout, header: p.output.Header && p.output.Format != output.JSON},
 		stop: sync.OnceValue(source.Stop), done: make(chan error, 1), adopted: make(chan error, 1),
 	}
@@ -167,7 +172,7 @@ func (s *session) read() error {
 
 func (s *session) handle(e *tcp.Event) {
 	switch {
-	case !s.filter.MatchRest(e):
+	case !s.filter.MatchRest(e) || !s.rest.MatchEvent(e, s.host):
 		s.filtered.Add(1)
 	case s.isFull():
 		s.beyond.Add(1)

@@ -30,17 +30,16 @@ const traceExamples = `  tcptrail trace                              every trans
 func newTrace(env *Env) *cobra.Command {
 	var flags traceFlags
 	cmd := &cobra.Command{
-		Use:                   "trace [flags]",
+		Use:                   "trace [flags] [FILTER]",
 		Short:                 "Print every TCP transition as it happens",
 		Long:                  "Print every TCP transition as it happens.\n\n" + legend,
 		Example:               traceExamples,
-		Args:                  noArgs,
 		ValidArgsFunction:     cobra.NoFileCompletions,
 		DisableFlagsInUseLine: true,
-		RunE: func(*cobra.Command, []string) error {
-			plan, err := flags.plan(env)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, err := flags.plan(env, args)
 			if err != nil {
-				return usageError{err}
+				return explainFilter(cmd, args, err)
 			}
 			return runTrace(env, plan)
 		},

@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/tcptrail/tcptrail/internal/output"
 )
 
 // usageError is wrong use of the command line.
@@ -25,12 +23,6 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	hint := "see tcptrail --help"
 	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %q?", near[0])
-	}
-	// What follows a -T that stands alone was most likely meant for it: joinTime did not know it.
-	if f := cmd.Flags().Lookup("time"); f != nil && f.Changed && f.Value.String() == f.NoOptDefVal {
-		if _, err := output.ParseTimeStyle(args[0]); err != nil {
-			hint = err.Error()
-		}
 	}
 	return usageError{fmt.Errorf("unknown command or argument %q: %s", args[0], hint)}
 }

@@ -1,5 +1,6 @@
-// Package filter is the user's choice of which transitions to see: plain data, and a pure predicate that says the same
-// as bpf/filter.h does in the kernel for the conditions that the kernel decides.
+// Package filter is the user's choice of which transitions and sockets to see: Filter, plain data from flags with a pure
+// predicate that says the same as bpf/filter.h does in the kernel for the conditions that the kernel decides, and Expr,
+// an expression in ss's language, of which Push moves into a Filter what the kernel can decide.
 package filter
 
 import (

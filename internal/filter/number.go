@@ -1,6 +1,9 @@
 package filter
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // parseDecimal reads plain digits, at most limit. It refuses leading zeros, which ss reads as octal (get_long() in
 // iproute2's lib/utils.c) and others do not.
@@ -10,4 +13,31 @@ func parseDecimal(text string, limit uint64) (uint64, bool) {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	return n, err == nil && n <= limit
+}
+
+// parseNumber reads decimal digits, or hexadecimal ones after 0x, of a number with so many bits. Like parseDecimal it
+// refuses octal.
+func parseNumber(text string, bits int) (uint64, bool) {
+	if digits, ok := strings.CutPrefix(text, "0x"); ok {
+		n, err := strconv.ParseUint(digits, 16, bits)
+		return n, err == nil
+	}
+	if len(text) > 1 && text[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 10, bits)
+	return n, err == nil
+}
+
+// isNumeric says whether text begins like a number, so that it is meant as one and not as a name.
+func isNumeric(text string) bool {
+	return text != "" && (text[0] >= '0' && text[0] <= '9' || text[0] == '-')
+}
+
+func appendNumber[N uint16 | uint32 | uint64](text []byte, n N) []byte {
+	return strconv.AppendUint(text, uint64(n), 10)
+}
+
+func appendHex(text []byte, n uint32) []byte {
+	return strconv.AppendUint(append(text, "0x"...), uint64(n), 16)
 }

@@ -170,6 +170,7 @@ const (
 	bpfVarRecordFlagsForGo    = "record_flags_for_go"
 	bpfVarRingForGo           = "ring_for_go"
 	bpfVarSession             = "session"
+	bpfVarSilent              = "silent"
 	bpfVarSlotForGo           = "slot_for_go"
 	bpfVarSlotMask            = "slot_mask"
 	bpfVarTargetIpv4          = "target_ipv4"
@@ -268,6 +269,7 @@ type bpfVariableSpecs struct {
 	RecordFlagsForGo *ebpf.VariableSpec `ebpf:"record_flags_for_go"`
 	RingForGo        *ebpf.VariableSpec `ebpf:"ring_for_go"`
 	Session          *ebpf.VariableSpec `ebpf:"session"`
+	Silent           *ebpf.VariableSpec `ebpf:"silent"`
 	SlotForGo        *ebpf.VariableSpec `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.VariableSpec `ebpf:"slot_mask"`
 	TargetIpv4       *ebpf.VariableSpec `ebpf:"target_ipv4"`
@@ -341,6 +343,7 @@ type bpfVariables struct {
 	RecordFlagsForGo *ebpf.Variable `ebpf:"record_flags_for_go"`
 	RingForGo        *ebpf.Variable `ebpf:"ring_for_go"`
 	Session          *ebpf.Variable `ebpf:"session"`
+	Silent           *ebpf.Variable `ebpf:"silent"`
 	SlotForGo        *ebpf.Variable `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.Variable `ebpf:"slot_mask"`
 	TargetIpv4       *ebpf.Variable `ebpf:"target_ipv4"`

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
@@ -90,8 +91,11 @@ func (s *holderSink) count(tally *tcp.Tally, visited []uint32) {
 
 // Watch brings every full socket of the host into the gauges of the tracer, which was opened with Options.Gauges: see
 // Stats.Adopted.
-func (c *Counter) Watch(t *Tracer) error {
-	_, err := c.walks.run(func() error { return iterate(t.watch) }, nil)
+func (c *Counter) Watch() error {
+	if c.tracer == nil || c.tracer.watch == nil {
+		return errors.New("no tracer keeps gauges")
+	}
+	_, err := c.walks.run(func() error { return iterate(c.tracer.watch) }, nil)
 	return err
 }
 

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptrail/tcptrail/internal/privilege"
+	"github.com/tcptrail/tcptrail/internal/proc"
 )
 
 const (
@@ -21,12 +21,6 @@ const (
 	maxSearches = 4
 )
 
-// Mount is a network namespace that is mounted somewhere, as those of ip netns are.
-type Mount struct {
-	Inode uint32
-	Path  string
-}
-
 // way is a way into a network namespace.
 type way struct {
 	kind snapshotNamespaceWay
@@ -35,44 +29,52 @@ type way struct {
 	path string // of a mount, instead of the others
 }
 
-// open returns a descriptor of the namespace. An error that is fs.ErrNotExist says that there is no such way any more.
-func (w *way) open() (*os.File, error) {
+// open returns a descriptor of the namespace. An error that is proc.ErrNetNSGone says that there is no such way any more.
+func (w *way) open() (*os.File, uint32, error) {
 	switch {
 	case w.path != "":
-		return os.Open(w.path)
+		return proc.FS{}.OpenNetNSPath(w.path)
 	case w.kind == snapshotNamespaceWayBY_TASK:
-		return os.Open(fmt.Sprintf("/proc/%d/ns/net", w.pid))
+		return proc.FS{}.OpenNetNS(w.pid)
 	case w.kind == snapshotNamespaceWayBY_FILE:
-		// By now the descriptor may be another's: a fifo's must not block.
-		return os.OpenFile(fmt.Sprintf("/proc/%d/fd/%d", w.pid, w.fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
+		return proc.FS{}.OpenNetNSFile(w.pid, w.fd)
 	}
 	return openNetNSOfSocket(int(w.pid), int(w.fd))
 }
 
 // openNetNSOfSocket asks a socket of another process for its namespace (net/socket.c, SIOCGSKNS).
-func openNetNSOfSocket(pid, fd int) (*os.File, error) {
+func openNetNSOfSocket(pid, fd int) (*os.File, uint32, error) {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return nil, gone(err)
+		return nil, 0, gone(err)
 	}
 	defer unix.Close(process)
 	socket, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
-		return nil, gone(err)
+		return nil, 0, gone(err)
 	}
 	defer unix.Close(socket)
 	const siocgskns = 0x894c
 	netns, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), siocgskns, 0)
-	if errno != 0 {
-		return nil, errno
+	switch {
+	case errno == unix.ENOTTY:
+		return nil, 0, proc.ErrNetNSGone // by now the descriptor is no socket's
+	case errno != 0:
+		return nil, 0, fmt.Errorf("ask a socket for its network namespace: %w", errno)
 	}
-	return os.NewFile(netns, "network namespace"), nil
+	unix.CloseOnExec(int(netns))
+	file := os.NewFile(netns, "network namespace")
+	var st unix.Stat_t
+	if err := unix.Fstat(int(netns), &st); err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return file, uint32(st.Ino), nil
 }
 
-// gone says in the file system's words that a process or descriptor is not there any more.
+// gone says of a process or descriptor that is not there any more that it is no way.
 func gone(err error) error {
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EBADF) {
-		return fs.ErrNotExist
+		return proc.ErrNetNSGone
 	}
 	return err
 }
@@ -80,8 +82,8 @@ func gone(err error) error {
 // namespaces are those that were found, each with ways to it.
 type namespaces struct {
 	ways    map[uint32][]way
-	visited map[uint32]bool // or found to be no network namespace, or to be unwanted
-	only    []uint32        // nil: all
+	visited map[uint32]bool
+	only    []uint32 // nil: all
 }
 
 func newNamespaces(only []uint32) *namespaces {
@@ -101,7 +103,7 @@ func (n *namespaces) add(inode uint32, w way) {
 func (n *namespaces) pending() []uint32 {
 	var inodes []uint32
 	for inode := range n.ways {
-		if _, known := n.visited[inode]; !known {
+		if !n.visited[inode] {
 			inodes = append(inodes, inode)
 		}
 	}
@@ -112,10 +114,8 @@ func (n *namespaces) pending() []uint32 {
 // seen returns those that were visited, in ascending order.
 func (n *namespaces) seen() []uint32 {
 	var inodes []uint32
-	for inode, really := range n.visited {
-		if really {
-			inodes = append(inodes, inode)
-		}
+	for inode := range n.visited {
+		inodes = append(inodes, inode)
 	}
 	slices.Sort(inodes)
 	return inodes
@@ -175,13 +175,11 @@ func netnsOfThread() (uint32, error) {
 func (n *namespaces) enter(inode uint32) (bool, error) {
 	var refused error
 	for i := range n.ways[inode] {
-		switch entered, err := n.ways[inode][i].enter(inode); {
-		case entered:
+		entered, err := n.ways[inode][i].enter(inode)
+		if entered {
 			return true, nil
-		case errors.Is(err, errNotNetNS):
-			n.visited[inode] = false
-			return false, nil
-		case err != nil:
+		}
+		if err != nil {
 			refused = err
 		}
 	}
@@ -192,25 +190,18 @@ func (n *namespaces) enter(inode uint32) (bool, error) {
 	return false, nil
 }
 
-// errNotNetNS says that a file is a namespace of some other type.
-var errNotNetNS = errors.New("not a network namespace")
-
 // enter moves the calling thread into the namespace, if this still is a way to it. An error is a refusal.
 func (w *way) enter(inode uint32) (bool, error) {
-	file, err := w.open()
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENXIO) {
+	file, found, err := w.open()
+	if errors.Is(err, proc.ErrNetNSGone) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil || uint32(st.Ino) != inode {
-		return false, err // the task has moved, or its pid is another's now
-	}
-	if kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
-		return false, errNotNetNS
+	if found != inode {
+		return false, nil // the task has moved, or its pid is another's now
 	}
 	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
 		return false, err

@@ -19,8 +19,6 @@ type SnapshotOptions struct {
 	States tcp.StateSet
 	// NetNS are the network namespaces wanted, by inode number; nil: all.
 	NetNS []uint32
-	// Mounts are network namespaces that are mounted: one without a process is found in no other way.
-	Mounts []Mount
 	// Tracer lends what it knows: exact ages, and owners that were seen to act. It may be nil.
 	Tracer *Tracer
 }

@@ -25,6 +25,8 @@ type Options struct {
 	RingBytes int
 	// Gauges makes Counter.Watch possible.
 	Gauges bool
+	// Silent is for who wants Stats alone: no transition becomes an event, and all count as filtered.
+	Silent bool
 }
 
 // Tracer follows every TCP socket of the host. Read and Stop may run in different goroutines, and Stats in any; all
@@ -106,7 +108,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 		return err
 	}
 	preempted := isPreemptible(kernelRelease())
-	if err := variables.Preemptible.Set(preempted); err != nil {
+	if err := errors.Join(variables.Preemptible.Set(preempted), variables.Silent.Set(o.Silent)); err != nil {
 		return err
 	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+
+	"github.com/tcptrail/tcptrail/internal/proc"
 )
 
 // walks are the programs of bpf/snapshot.bpf.c, ready to run any number of times.
@@ -16,7 +18,6 @@ type walks struct {
 	iters      map[string]*link.Iter
 	collection *ebpf.Collection
 	only       []uint32
-	mounts     []Mount
 }
 
 // openWalks loads the named programs.
@@ -33,7 +34,7 @@ func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, 
 			delete(spec.Programs, name)
 		}
 	}
-	w := &walks{iters: map[string]*link.Iter{}, only: o.NetNS, mounts: o.Mounts}
+	w := &walks{iters: map[string]*link.Iter{}, only: o.NetNS}
 	defer func() {
 		if err != nil {
 			err = errors.Join(explain("load", err), w.close())
@@ -123,7 +124,11 @@ func (w *walks) find(n *namespaces) error {
 	if err := w.walk(snapshotProgListNamespaces, waySink{to: n}); err != nil {
 		return err
 	}
-	for _, m := range w.mounts {
+	mounts, err := proc.FS{}.NetNSMounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
 		n.add(m.Inode, way{path: m.Path})
 	}
 	ours, err := netnsOfThread()

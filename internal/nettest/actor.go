@@ -40,6 +40,9 @@ func StartActor(tb testing.TB, ns *NS, name string) *Actor {
 // PID returns the process ID.
 func (a *Actor) PID() int { return a.pid }
 
+// Name returns the name that it was started with; of the test's process, "test".
+func (a *Actor) Name() string { return a.name }
+
 // do performs a request that has to end as wanted: with the errno want, or, if that is 0, with success.
 func (a *Actor) do(want unix.Errno, req request, passed ...int) response {
 	a.tb.Helper()
@@ -101,7 +104,7 @@ func (a *Actor) Spawn(name string, conns ...*Conn) (*Actor, []*Conn) {
 	if err != nil {
 		a.tb.Fatalf("start actor %s: %v", name, err)
 	}
-	req := request{Op: opSpawn, Name: name}
+	req := request{Op: opSpawn, Name: []byte(name)}
 	for _, c := range conns {
 		if c.actor != a {
 			a.tb.Fatalf("start actor %s: descriptor %d is %s's, not %s's", name, c.fd, c.actor.name, a.name)
@@ -135,10 +138,11 @@ func (a *Actor) command(name string, pid, channel int) *Actor {
 	return child
 }
 
-// SetName gives the process and all its threads the name that the kernel knows it by, of which it keeps 15 bytes.
+// SetName gives the process and all its threads the name that the kernel knows it by, of which it keeps 15 bytes: any
+// but NUL, which ends it, or none at all.
 func (a *Actor) SetName(name string) {
 	a.tb.Helper()
-	a.do(0, request{Op: opSetName, Name: name})
+	a.do(0, request{Op: opSetName, Name: []byte(name)})
 }
 
 // Exit makes the process exit by itself with its sockets open, and waits until it is gone. The test's own process

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +66,23 @@ func TestPrivilegedActorSetName(t *testing.T) {
 	checkName(t, actor, "ctrl\n\x1b[31m")
 	actor.SetName("longer than fifteen bytes")
 	checkName(t, actor, "longer than fif")
+}
+
+// A name may be any bytes but NUL, as those of hostile processes are.
+func TestPrivilegedActorSetNameToAnything(t *testing.T) {
+	const kept = 15
+	var all []byte
+	for b := 1; b <= 255; b++ {
+		all = append(all, byte(b))
+	}
+	actor := StartActor(t, NewNS(t), "\x1b[2J\x9b\xff\n\",pid=1,")
+	checkName(t, actor, "\x1b[2J\x9b\xff\n\",pid=1,")
+	for name := range slices.Chunk(all, kept) {
+		actor.SetName(string(name))
+		checkName(t, actor, string(name))
+	}
+	actor.SetName("")
+	checkName(t, actor, "")
 }
 
 // checkName compares the names of a process and of each of its threads.

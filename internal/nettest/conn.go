@@ -33,7 +33,7 @@ func (c *Conn) do(req request) response {
 	c.actor.tb.Helper()
 	req.FD = c.fd
 	resp := c.actor.do(c.want, req)
-	if id := resp.Identity; id.Cookie != 0 {
+	if id := resp.Identity; id.Cookie == c.id.Cookie { // and not that of a connection accepted
 		c.id.Local = id.Local
 		if id.Remote.IsValid() {
 			c.id.Remote = id.Remote

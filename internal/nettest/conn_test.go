@@ -116,6 +116,19 @@ func TestPrivilegedConnStartDial(t *testing.T) {
 	})
 }
 
+// A listener is at its own address, whatever address its clients come to.
+func TestPrivilegedConnListenerKeepsAddress(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *NS, actor *Actor) {
+		listener := actor.Listen(Any6(0), 1)
+		want := listener.Local()
+		actor.Dial(Loopback4(want.Port()))
+		listener.Accept()
+		if listener.Local() != want || listener.Remote().IsValid() {
+			t.Errorf("after accept %v -> %v, want %v", listener.Local(), listener.Remote(), want)
+		}
+	})
+}
+
 // The same socket connects twice, and keeps its cookie.
 func TestPrivilegedConnDisconnect(t *testing.T) {
 	onBoth(t, func(t *testing.T, ns *NS, actor *Actor) {

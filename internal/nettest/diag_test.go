@@ -1,73 +1,14 @@
 package nettest
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
-
-// procSockets reads /proc/net/tcp and tcp6, another view of the kernel's tables. It knows no cookies.
-func procSockets(t *testing.T, ns *NS) (all []SocketInfo) {
-	t.Helper()
-	err := ns.Do(func() error {
-		for _, path := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			for line := range strings.Lines(string(text)) {
-				if !strings.Contains(line, "local_address") {
-					all = append(all, parseProcLine(t, line))
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func parseProcLine(t *testing.T, line string) (s SocketInfo) {
-	t.Helper()
-	var slot, local, remote string
-	var timer, when, retransmitted, timeout uint64
-	_, err := fmt.Sscanf(line, "%s %s %s %x %x:%x %x:%x %x %d %d %d", &slot, &local, &remote, &s.State, &s.WQueue,
-		&s.RQueue, &timer, &when, &retransmitted, &s.UID, &timeout, &s.Inode)
-	if err != nil {
-		t.Fatalf("%q: %v", line, err)
-	}
-	s.Local, s.Remote = parseProcAddr(t, local), parseProcAddr(t, remote)
-	return s
-}
-
-// parseProcAddr parses "0100007F:01BB": words of the address in the machine's order, the port in the usual one.
-func parseProcAddr(t *testing.T, text string) netip.AddrPort {
-	t.Helper()
-	words, port, _ := strings.Cut(text, ":")
-	b, err := hex.DecodeString(words)
-	if err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
-	for i := 0; i < len(b); i += 4 {
-		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
-	}
-	addr, _ := netip.AddrFromSlice(b)
-	var n uint16
-	if _, err := fmt.Sscanf(port, "%x", &n); err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
-	return netip.AddrPortFrom(addr, n)
-}
 
 // comparableInfo drops what the two views tell apart: cookies, and a listener's backlog, which is not in /proc.
 func comparableInfo(s SocketInfo) SocketInfo {
@@ -97,8 +38,12 @@ func TestPrivilegedSocketsMatchProc(t *testing.T) {
 	mustSocket(t, ns, client.Cookie(), TimeWait)
 
 	var got, want []SocketInfo
-	ok, _ := poll(func() (bool, error) { // a delayed ACK may come between the two
-		got, want = mustSockets(t, ns), procSockets(t, ns)
+	ok, err := poll(func() (bool, error) { // a delayed ACK may come between the two
+		var err error
+		if want, err = ns.ProcNet(); err != nil {
+			return false, err
+		}
+		got = mustSockets(t, ns)
 		for i := range got {
 			got[i] = comparableInfo(got[i])
 		}
@@ -106,8 +51,8 @@ func TestPrivilegedSocketsMatchProc(t *testing.T) {
 		slices.SortFunc(want, bySocket)
 		return slices.Equal(got, want), nil
 	})
-	if !ok {
-		t.Errorf("sock_diag:\n%+v\n/proc/net/tcp:\n%+v", got, want)
+	if !ok || err != nil {
+		t.Errorf("%v; sock_diag:\n%+v\n/proc/net/tcp:\n%+v", err, got, want)
 	}
 	if len(got) != 7 { // two listeners, two connections with both ends, one minisock
 		t.Errorf("%d sockets, want 7", len(got))

@@ -16,10 +16,13 @@
 //	c.Close()
 //	s.WaitState(nettest.CloseWait)
 //
+// For who looks at sockets there are worlds ready made, [EveryState], [NS.Crowd] and [NS.Churn], and other views to
+// compare with: [NS.Sockets], [NS.ProcNet] and [NS.SS].
+//
 // Methods of [NS] and [Socket] return errors and may be called from any goroutine, one at a time for a Socket. Those of
-// [Actor], [Conn], [TUN] and [Peer] end the test when they do not succeed, so they belong to the goroutine that runs
-// the test. Nothing sleeps to let something happen: the kernel's own view is polled until it is as expected, or
-// [Timeout] is over.
+// [Actor], [Conn], [TUN], [Peer], [States] and [Crowd], and whatever takes a testing.TB, end the test when they do not
+// succeed, so they belong to the goroutine that runs the test. Nothing sleeps to let something happen: the kernel's own
+// view is polled until it is as expected, or [Timeout] is over.
 //
 // The package needs root: CAP_SYS_ADMIN for namespaces and CAP_NET_ADMIN within them.
 package nettest

@@ -76,7 +76,7 @@ func TestRequestRoundTrip(t *testing.T) {
 	for _, want := range []request{
 		{Op: opExit},
 		{Op: opConnect, FD: 5, Addr: Mapped4(443)},
-		{Op: opSpawn, Name: "ctrl\n\x1b", Inherit: []int{4, 7}},
+		{Op: opSpawn, Name: []byte("ctrl\n\x1b\x9b"), Inherit: []int{4, 7}},
 		{Op: opWaitState, FD: 1, N: -1, State: Closing},
 	} {
 		text, err := json.Marshal(want)

@@ -84,6 +84,14 @@ func (p *Peer) SendSYN(ack bool) {
 // SendACK acknowledges everything received.
 func (p *Peer) SendACK() { p.tun.tb.Helper(); p.acked = p.received; p.send(0) }
 
+// ShutWindow announces that the peer has no room, until it sends anything else.
+func (p *Peer) ShutWindow() {
+	p.tun.tb.Helper()
+	s := p.segment(0)
+	s.Src, s.Dst = p.local, p.remote
+	p.write(s.marshal())
+}
+
 // SendData sends data, which acknowledges nothing new.
 func (p *Peer) SendData(payload []byte) {
 	p.tun.tb.Helper()

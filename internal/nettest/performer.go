@@ -11,6 +11,7 @@ import (
 // use.
 type performer struct {
 	sockets map[int]*Socket // by descriptor
+	crowd   crowd
 }
 
 func newPerformer() *performer { return &performer{sockets: make(map[int]*Socket)} }
@@ -33,6 +34,14 @@ func (p *performer) perform(req request, passed []int) (resp response, err error
 		return p.spawn(req, passed)
 	case opSetName:
 		return resp, setName(req.Name)
+	case opGather:
+		return resp, p.crowd.gather(req.Addr, req.N)
+	case opHalfClose:
+		return resp, p.crowd.halfClose(req.N)
+	case opDisperse:
+		return resp, p.crowd.disperse()
+	case opChurn:
+		return churn(req.N, passed)
 	}
 	s, ok := p.sockets[req.FD]
 	if !ok {

@@ -38,7 +38,11 @@ const (
 	opReceive       op = "receive descriptor" // passed: the other end
 	opSpawn         op = "spawn"              // Inherit, Name; passed: the new actor's command channel
 	opSetName       op = "set name"
-	opExit          op = "exit" // not answered
+	opGather        op = "gather a crowd" // Addr: where to listen meanwhile; N: connections
+	opHalfClose     op = "half close"     // N: connections of the crowd
+	opDisperse      op = "disperse a crowd"
+	opChurn         op = "churn" // N: worker's number; passed: what ends it by hanging up; answers N: connections
+	opExit          op = "exit"  // not answered
 )
 
 // request is one command to an actor: a JSON object in one datagram, with descriptors passed beside it.
@@ -48,7 +52,7 @@ type request struct {
 	N       int            `json:",omitempty"`
 	Addr    netip.AddrPort `json:",omitzero"`
 	State   State          `json:",omitempty"`
-	Name    string         `json:",omitempty"`
+	Name    []byte         `json:",omitempty"` // not a string: JSON has those in UTF-8, and a name may be any bytes
 	Inherit []int          `json:",omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -34,7 +35,7 @@ func (p *performer) spawn(req request, passed []int) (response, error) {
 	}
 	// Descriptors as plain numbers: an os.File would close them when it is collected. Should TestMain not call Main,
 	// the flag keeps the new process from running all tests again.
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{req.Name, "-test.run=^$"}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{string(req.Name), "-test.run=^$"}, &syscall.ProcAttr{
 		Env:   actorEnviron(len(req.Inherit)),
 		Files: files,
 	})
@@ -51,17 +52,23 @@ func actorEnviron(inherited int) []string {
 }
 
 // setName names the process and all its threads, of which any may run the next system call. Threads to come are named
-// after the thread that starts them.
-func setName(name string) error {
-	paths, err := filepath.Glob("/proc/self/task/*/comm")
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		err := os.WriteFile(path, []byte(name), 0)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("set name: %w", err)
+// after the thread that starts them, which may happen while only some have their name: it looks again until no thread
+// is new.
+func setName(name []byte) error {
+	for known := []string(nil); ; {
+		paths, err := filepath.Glob("/proc/self/task/*/comm")
+		if err != nil {
+			return err
 		}
+		for _, path := range paths {
+			err := os.WriteFile(path, name, 0)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("set name: %w", err)
+			}
+		}
+		if slices.Equal(paths, known) {
+			return nil
+		}
+		known = paths
 	}
-	return nil
 }

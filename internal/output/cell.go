@@ -58,10 +58,19 @@ func appendComm(b []byte, e *tcp.Event, width int) []byte {
 	if e.PID == 0 {
 		return append(b, '-')
 	}
-	start := len(b)
-	for _, c := range e.Comm.Bytes() {
+	return cut(appendPrintable(b, e.Comm.Bytes()), len(b), width)
+}
+
+// appendPrintable appends hostile text in printable ASCII.
+func appendPrintable(b, text []byte) []byte {
+	for _, c := range text {
 		b = append(b, printable(c))
 	}
+	return b
+}
+
+// cut shortens the cell that began at start, and is ASCII, to width with a plus at its end.
+func cut(b []byte, start, width int) []byte {
 	if len(b)-start > width {
 		b = append(b[:start+width-1], '+')
 	}
@@ -139,6 +148,21 @@ func appendDuration(b []byte, d time.Duration) []byte {
 		return append(appendPair(b, seconds/day, 'd', seconds%day/hour), 'h')
 	}
 	return append(appendUint(b, min(seconds/day, 99_999)), 'd')
+}
+
+// appendBrief appends a number in at most five columns: 12345, 123k, 1.23M, cut and not rounded.
+func appendBrief(b []byte, n uint64) []byte {
+	switch {
+	case n < 100_000:
+		return appendUint(b, n)
+	case n < 1e6:
+		return append(appendThree(b, n, 1e3), 'k')
+	case n < 1e9:
+		return append(appendThree(b, n, 1e6), 'M')
+	case n < 1e12:
+		return append(appendThree(b, n, 1e9), 'G')
+	}
+	return append(appendThree(b, min(n, 999e12), 1e12), 'T')
 }
 
 // appendThree appends v/unit, below 1,000, with its three first digits.

@@ -46,7 +46,7 @@ func appendCSVSocket(b []byte, e *tcp.Event) []byte {
 func appendCSVOwner(b []byte, e *tcp.Event) []byte {
 	if e.PID != 0 {
 		b = append(appendUint(b, uint64(e.PID)), ',')
-		b = append(appendCSVComm(b, &e.Comm), ',')
+		b = append(appendCSVText(b, e.Comm.Bytes()), ',')
 	} else {
 		b = append(b, ",,"...)
 	}
@@ -87,10 +87,9 @@ func appendCSVCount(b []byte, v uint64) []byte {
 	return appendUint(b, v)
 }
 
-// appendCSVComm appends a name that a process chose. What is not printable is replaced, and a first character that
-// makes a spreadsheet take the cell for a formula gets an apostrophe before it.
-func appendCSVComm(b []byte, c *tcp.Comm) []byte {
-	name := c.Bytes()
+// appendCSVText appends a name that a process chose, or another that is not ours. What is not printable is replaced,
+// and a first character that makes a spreadsheet take the cell for a formula gets an apostrophe before it.
+func appendCSVText(b, name []byte) []byte {
 	quoted := needsQuotes(name)
 	if quoted {
 		b = append(b, '"')

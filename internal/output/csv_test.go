@@ -79,7 +79,7 @@ func TestCSVComm(t *testing.T) {
 		{"caf\u00e9\xff", "caf???"},
 	} {
 		c := comm(test.comm)
-		if got := string(appendCSVComm(nil, &c)); got != test.want {
+		if got := string(appendCSVText(nil, c.Bytes())); got != test.want {
 			t.Errorf("%q is %s, want %s", test.comm, got, test.want)
 		}
 	}

@@ -1,11 +1,11 @@
-// Package output turns transitions into text: tables for eyes, JSON and CSV for programs. It imports the standard
-// library and the domain alone. Text that comes from a process never reaches an output as anything but printable
+// Package output turns transitions, sockets and counts into text: tables for eyes, JSON and CSV for programs. It imports
+// the standard library and the domain alone. Text that comes from a process never reaches an output as anything but printable
 // characters.
 package output
 
 import "fmt"
 
-// Format is a way to write transitions.
+// Format is a way to write.
 type Format uint8
 
 // The formats.

@@ -66,6 +66,14 @@ func appendJSONComm(b []byte, c *tcp.Comm) []byte {
 	return appendJSONEscaped(b, c.Bytes())
 }
 
+// appendJSONText appends text that is not ours; the empty one means none.
+func appendJSONText(b []byte, text string) []byte {
+	if text == "" {
+		return append(b, "null"...)
+	}
+	return append(appendJSONEscaped(append(b, '"'), []byte(text)), '"')
+}
+
 const (
 	everyByte = 0x0101_0101_0101_0101
 	topBits   = 0x8080_8080_8080_8080

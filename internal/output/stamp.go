@@ -103,3 +103,10 @@ func (s *stamp) setSeconds(ns int64) {
 	s.whole = appendUint(s.whole, size/1e9)
 	s.fraction = appendNano(s.fraction[:0], size%1e9)
 }
+
+// appendRFC3339 appends ns since 1970 as JSON and CSV write every time: in UTC, with nine decimals.
+func appendRFC3339(b []byte, ns int64) []byte {
+	number, rest := splitSecond(ns)
+	b = time.Unix(number, 0).UTC().AppendFormat(b, secondUTC)
+	return append(appendNano(b, rest), 'Z')
+}

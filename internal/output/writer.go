@@ -7,14 +7,8 @@ import (
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-const (
-	// flushBytes is how much text waits before it is written without being asked: as much as a pipe holds, so that
-	// at full speed a system call carries some hundred events.
-	flushBytes = 64 << 10
-
-	// maxRow is more than the longest line of any format, so that the buffer never grows; a fuzz test holds it.
-	maxRow = 1 << 10
-)
+// maxRow is more than the longest line of any format, so that the buffer never grows; a fuzz test holds it.
+const maxRow = 1 << 10
 
 // Options says how transitions are written. The zero value is a table without header or color, as wide as it needs.
 type Options struct {
@@ -29,9 +23,7 @@ type Options struct {
 // Writer writes transitions, one a line. It collects them in a buffer that it reuses, and allocates nothing once it has
 // begun. It is not safe for concurrent use.
 type Writer struct {
-	w      io.Writer
-	buf    []byte
-	err    error
+	sink
 	format Format
 	utc    second // for JSON and CSV, with what a line has before it
 	json   *jsonWords
@@ -44,7 +36,7 @@ func New(w io.Writer, o Options) *Writer {
 	if o.Location == nil {
 		o.Location = time.Local
 	}
-	out := &Writer{w: w, format: o.Format, buf: make([]byte, 0, flushBytes+maxRow)}
+	out := &Writer{sink: newSink(w, maxRow), format: o.Format}
 	switch o.Format {
 	case JSON:
 		out.utc = newSecond(time.UTC, jsonSecond, "")
@@ -91,22 +83,8 @@ func (w *Writer) Event(e *tcp.Event) error {
 	default:
 		w.buf = w.table.row(w.buf, e)
 	}
-	if len(w.buf) >= flushBytes {
-		return w.Flush()
-	}
-	return nil
+	return w.added()
 }
 
 // Flush writes what is in the buffer. Errors are as with Event.
-func (w *Writer) Flush() error {
-	if w.err != nil || len(w.buf) == 0 {
-		return w.err
-	}
-	n, err := w.w.Write(w.buf)
-	if err == nil && n < len(w.buf) {
-		err = io.ErrShortWrite
-	}
-	w.buf = w.buf[:0]
-	w.err = err
-	return err
-}
+func (w *Writer) Flush() error { return w.flush() }

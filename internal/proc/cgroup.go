@@ -17,6 +17,8 @@ import (
 const cgroupForms = "give self, the path of a directory in %[1]s (its beginning may be left out), or the id of one, " +
 	"as stat -c %%i prints"
 
+var errNoCgroup2 = errors.New("cgroup2 is not mounted: mount -t cgroup2 none DIRECTORY")
+
 // Cgroup returns the id of the cgroup v2 that arg names, as bpf_get_current_cgroup_id() and bpf_sk_cgroup_id() return
 // it:
 //
@@ -67,7 +69,7 @@ func (f FS) cgroup2() (mount, error) {
 		}
 	}
 	if best.root == "" {
-		return mount{}, errors.New("cgroup2 is not mounted: mount -t cgroup2 none DIRECTORY")
+		return mount{}, errNoCgroup2
 	}
 	return best, nil
 }

@@ -1,6 +1,9 @@
 // Package proc answers the few questions that flags raise and that /proc, nsfs and the cgroup2 file system can answer:
 // does this process exist, which number has this network namespace, which id has this cgroup. Every refusal is one line
 // that says what would be right.
+//
+// It also answers the other way round, for what is shown: what a number is called. Names of namespaces, cgroups,
+// containers and executables are returned as they are: they may hold any byte but NUL, and who prints them escapes them.
 package proc
 
 import (
@@ -19,6 +22,8 @@ import (
 type FS struct {
 	// Root is where proc is mounted; /proc when empty. Paths that a user gives are not taken below it.
 	Root string
+	// Etc is the directory of the file services; /etc when empty.
+	Etc string
 
 	// For tests, which cannot have namespaces and cgroups without privileges.
 	netnsDirs []string // instead of defaultNetNSDirs

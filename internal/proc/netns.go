@@ -85,10 +85,7 @@ func (f FS) netnsOfTask(task string) (uint32, error) {
 
 // netnsOfName looks a name up as ip netns does.
 func (f FS) netnsOfName(name string) (uint32, error) {
-	dirs := f.netnsDirs
-	if dirs == nil {
-		dirs = defaultNetNSDirs
-	}
+	dirs := f.ipDirs()
 	if name == "" || name == "." || name == ".." {
 		return 0, errors.New(netnsForms)
 	}

@@ -42,16 +42,25 @@ func (f FS) netnsOfFile(path string) (uint32, error) {
 		return 0, err
 	}
 	defer func() { _ = file.Close() }() // only read
-	kind, err := unix.IoctlRetInt(int(file.Fd()), unix.NS_GET_NSTYPE)
+	kind, inode, err := describeNS(int(file.Fd()))
 	if err != nil {
-		return 0, fmt.Errorf("ask for the type of namespace: %w", err)
+		return 0, err
 	}
 	if kind != unix.CLONE_NEWNET {
 		return 0, fmt.Errorf("a namespace of type %s: give one of type net", namespaceNames[kind])
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return 0, err
+	return inode, nil
+}
+
+// describeNS returns the type of the namespace that a descriptor stands for, as its clone flag, and its inode number.
+func describeNS(fd int) (kind int, inode uint32, err error) {
+	kind, err = unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ask for the type of namespace: %w", err)
 	}
-	return uint32(st.Ino), nil // struct ns_common's inum is 32 bits wide
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, 0, err
+	}
+	return kind, uint32(st.Ino), nil // struct ns_common's inum is 32 bits wide
 }

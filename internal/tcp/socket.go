@@ -156,6 +156,32 @@ func (c *Counts) Total() uint64 {
 	return total
 }
 
+// Of returns how many sockets are in any of the states. Zombies are not counted.
+func (c *Counts) Of(states StateSet) uint64 {
+	var n uint64
+	for s := Established; s <= NewSynRecv; s++ {
+		if states.Has(s) {
+			n += c.States[s]
+		}
+	}
+	return n
+}
+
+// Keep forgets what is in other states. Zombies go with Close, and requests with NewSynRecv or SynRecv.
+func (c *Counts) Keep(states StateSet) {
+	if states.Has(NewSynRecv) {
+		states |= SetOf(SynRecv)
+	}
+	for s := range c.States {
+		if !states.Has(State(s)) {
+			c.States[s] = 0
+		}
+	}
+	if !states.Has(Close) {
+		c.Zombies = 0
+	}
+}
+
 // Tally is how many sockets of each of the kernel's structures are in each state.
 type Tally struct {
 	Full    [States + 1]uint64 // by State; Close has those that were never connected

@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptrail/tcptrail/internal/census"
+	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+const countHelp = `Count the TCP sockets of the host by state, in all network namespaces. All states
+are shown, at zero, too. Minisocks and requests count as what they stand for, as
+in ss; ZOMBIE are sockets in CLOSE whose connection is over and whose descriptor
+is still open.
+
+With a STATE, or one of ss's groups, it prints the bare number.
+
+` + filterHelp + `
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
+missing.`
+
+const countExamples = `  tcptrail count                                  a line for each state
+  tcptrail count CLOSE_WAIT                       a number, for monitoring
+  tcptrail count CLOSE_WAIT age gt 5m             of those that are stuck
+  tcptrail count --by remote-addr state time-wait which peer holds most of them
+  tcptrail count --by process,state --top 10      and which process
+  tcptrail count --interval 1s --matrix           live, with all transitions`
+
+// countFlags are the flags of count as given.
+type countFlags struct {
+	selectFlags
+	outputFlags
+	by       string
+	top      uint64
+	interval time.Duration
+	matrix   bool
+	duration time.Duration
+}
+
+// countPlan is what count is asked to do, checked.
+type countPlan struct {
+	selection *selection
+	looks     looks
+	only      tcp.StateSet // print the number of these alone; 0: not asked for
+	zombies   bool         // print that of zombies alone
+	keys      []census.Key
+	top       int
+	interval  time.Duration // 0: once
+	matrix    bool
+	duration  time.Duration // 0: no end
+}
+
+func newCount(env *Env) *cobra.Command {
+	var flags countFlags
+	cmd := &cobra.Command{
+		Use:                   "count [flags] [STATE] [FILTER]",
+		Short:                 "Count sockets: by state, by anything, live",
+		Long:                  countHelp,
+		Example:               countExamples,
+		ValidArgsFunction:     completeStates,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, err := flags.plan(env, args)
+			if err != nil {
+				return explainFilter(cmd, args, err)
+			}
+			if plan.interval > 0 {
+				return runLive(env, plan)
+			}
+			return runCount(env, plan)
+		},
+	}
+	flags.define(cmd)
+	return cmd
+}
+
+func (f *countFlags) define(cmd *cobra.Command) {
+	s := cmd.Flags()
+	s.SortFlags = false
+	f.defineConnection(s)
+	f.defineState(s, "states, as CLOSE_WAIT or ss's groups")
+	f.definePlace(s)
+	s.Var(word{&f.by, "keys"}, "by", "state, remote-addr, remote-port, local-addr,\nlocal-port, process, pid, uid, cgroup, netns;\nany of them, joined by commas")
+	s.VarP(count{&f.top}, "top", "n", "with --by, the largest groups alone; 0 is all")
+	s.VarP(period{&f.interval}, "interval", "i", "count again and again, as 1s")
+	s.BoolVar(&f.matrix, "matrix", false, "with --interval, each transition's number, too")
+	s.Var(period{&f.duration}, "duration", "with --interval, end after this long")
+	f.outputFlags.define(s)
+	f.defineLooks(s)
+	complete(cmd, s)
+}
+
+func (f *countFlags) plan(env *Env, args []string) (*countPlan, error) {
+	p := &countPlan{top: int(min(f.top, maxTop)), interval: f.interval, matrix: f.matrix, duration: f.duration}
+	var err error
+	if p.looks, err = f.check(env); err != nil {
+		return nil, err
+	}
+	if f.by != "" {
+		if p.keys, err = census.ParseKeys(f.by); err != nil {
+			return nil, fmt.Errorf("--by: %w", err)
+		}
+	}
+	args = p.takeState(args)
+	if err := p.checkTogether(f); err != nil {
+		return nil, err
+	}
+	p.selection, err = f.resolve(env, args)
+	return p, err
+}
+
+// takeState takes the state that the arguments begin with, if they do, and returns the others.
+func (p *countPlan) takeState(args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	if strings.EqualFold(args[0], "zombie") {
+		p.zombies = true
+		return args[1:]
+	}
+	states, err := tcp.ParseStates(args[0])
+	if err != nil {
+		return args
+	}
+	p.only = states
+	return args[1:]
+}
+
+func (p *countPlan) isBare() bool { return p.only != 0 || p.zombies }
+
+// checkTogether refuses flags that have nothing to say to each other.
+func (p *countPlan) checkTogether(f *countFlags) error {
+	switch {
+	case p.isBare() && (p.keys != nil || p.interval > 0):
+		return errors.New("with a STATE count prints one number: for --by and --interval write it as a filter, as state close-wait")
+	case p.keys != nil && p.interval > 0:
+		return errors.New("--by and --interval do not go together: use one of them")
+	case f.top > 0 && p.keys == nil:
+		return errors.New("--top goes with --by: it is the number of groups")
+	case f.matrix && p.interval == 0:
+		return errors.New("--matrix goes with --interval: transitions take time")
+	case f.duration > 0 && p.interval == 0:
+		return errors.New("--duration goes with --interval: without it count ends at once")
+	}
+	return nil
+}
+
+func runCount(env *Env, p *countPlan) error {
+	switch {
+	case p.keys != nil:
+		return runBreakdown(env, p)
+	case p.isBare():
+		return runBare(env, p)
+	}
+	counts, err := p.selection.count(env, 0)
+	if err != nil {
+		return err
+	}
+	return wrote(output.WriteCounts(env.Stdout, counts, time.Now().UnixNano(), p.looks.counts()))
+}
+
+func (l looks) counts() output.CountOptions {
+	return output.CountOptions{Format: l.format, Header: l.header, Color: l.color, Width: l.width}
+}
+
+// runBare prints one number.
+func runBare(env *Env, p *countPlan) error {
+	states := p.only
+	if p.zombies {
+		states = tcp.SetOf(tcp.Close)
+	}
+	counts, err := p.selection.count(env, states)
+	if err != nil {
+		return err
+	}
+	var n uint64
+	if p.zombies {
+		n = counts.Zombies
+	} else {
+		n = counts.Of(p.only)
+	}
+	_, err = fmt.Fprintln(env.Stdout, n)
+	return wrote(err)
+}
+
+// count counts what is selected by state; only is which states will be looked at, 0 all.
+func (s *selection) count(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
+	if s.isByState() {
+		return s.countInKernel(env, only)
+	}
+	if only != 0 && s.filter.States == 0 {
+		s.filter.States = only
+	}
+	snapshot, err := s.take(env)
+	if err != nil {
+		return nil, err
+	}
+	var counts tcp.Counts
+	for i := range snapshot.Sockets {
+		counts.Count(&snapshot.Sockets[i])
+	}
+	return &counts, nil
+}
+
+func (s *selection) countInKernel(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
+	if err := keep(env, listPrivileges); err != nil {
+		return nil, err
+	}
+	o := s.snapshotOptions()
+	if only != 0 {
+		o.States &= only
+	}
+	counter, err := env.OpenCounter(o)
+	if err != nil {
+		return nil, err
+	}
+	tally, err := counter.Count()
+	if err = errors.Join(err, counter.Close()); err != nil {
+		return nil, err
+	}
+	counts := tally.Counts()
+	counts.Keep(o.States)
+	return &counts, nil
+}
+
+// runBreakdown counts by what the keys say.
+func runBreakdown(env *Env, p *countPlan) error {
+	snapshot, err := p.selection.take(env)
+	if err != nil {
+		return err
+	}
+	labels, err := newLabels(env.Proc)
+	if err != nil {
+		return err
+	}
+	breakdown := census.New(p.keys)
+	for i := range snapshot.Sockets {
+		breakdown.Add(&snapshot.Sockets[i])
+	}
+	columns, groups := breakdownRows(breakdown, p.top, labels.ofGroups())
+	return wrote(output.WriteGroups(env.Stdout, columns, groups, breakdown.Total(), snapshot.Time, p.looks.counts()))
+}
+
+func breakdownRows(b *census.Breakdown, top int, names census.Names) ([]output.Column, []output.Group) {
+	var columns []output.Column
+	for _, key := range b.Keys() {
+		columns = append(columns, output.Column{Name: key.JSON(), Number: key.Number()})
+	}
+	largest, _, _ := b.Top(top)
+	groups := make([]output.Group, len(largest))
+	for i := range largest {
+		g := &largest[i]
+		groups[i] = output.Group{Values: g.Values(b.Keys(), names), Count: g.Count, Oldest: g.Oldest}
+	}
+	return columns, groups
+}
+
+func completeStates(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return fixed(stateNames()...)(cmd, args, toComplete)
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tcptrail/tcptrail/internal/filter"
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// selectFlags are the flags that say which sockets a command is about, as given.
+type selectFlags struct {
+	filter  filter.Filter
+	ipv4    bool
+	ipv6    bool
+	pids    []string
+	netns   []string
+	cgroups []string
+}
+
+// selection is which sockets a command is about: the flags' filter and the expression, joined by "and".
+type selection struct {
+	filter filter.Filter
+	expr   *filter.Expr
+	host   filter.Host
+}
+
+// defineProcess, defineConnection and definePlace declare the flags in the order in which help shows them; flags of one
+// command alone stand between. Lines of help fit into 80 columns.
+func (f *selectFlags) defineConnection(s *pflag.FlagSet) {
+	s.VarP(words{&f.pids, "pid"}, "pid", "p", "owner's process id; more by commas, as everywhere")
+	s.VarP(filter.CommsFlag{To: &f.filter.Comms}, "comm", "c", "owner's name, or a pattern such as 'php*'")
+	s.VarP(filter.PortsFlag{To: &f.filter.LocalPorts}, "local-port", "L", "local ports, as 80,443,8000-8100")
+	s.VarP(filter.PortsFlag{To: &f.filter.RemotePorts}, "remote-port", "D", "remote ports, likewise")
+	s.Var(filter.PrefixesFlag{To: &f.filter.Local}, "local", "local address or network, as 10.0.0.0/8")
+	s.Var(filter.PrefixesFlag{To: &f.filter.Remote}, "remote", "remote address or network")
+	s.BoolVarP(&f.ipv4, "ipv4", "4", false, "IPv4 on the wire only, v4-mapped included")
+	s.BoolVarP(&f.ipv6, "ipv6", "6", false, "IPv6 on the wire only")
+}
+
+func (f *selectFlags) defineState(s *pflag.FlagSet, usage string) {
+	s.Var(filter.StatesFlag{To: &f.filter.States}, "state", usage)
+}
+
+func (f *selectFlags) definePlace(s *pflag.FlagSet) {
+	s.Var(words{&f.netns, "netns"}, "netns", "network namespace: self, pid, name, path or inode")
+	s.Var(words{&f.cgroups, "cgroup"}, "cgroup", "cgroup v2 and all below: self, a path or an id")
+}
+
+// resolve turns what flags and arguments name on this host into what programs and matching understand, and refuses what
+// is not there.
+func (f *selectFlags) resolve(env *Env, args []string) (*selection, error) {
+	if f.ipv4 && f.ipv6 {
+		return nil, errors.New("-4 and -6 together leave nothing: give one of them, or neither for both")
+	}
+	s := &selection{filter: f.filter}
+	if f.ipv4 {
+		s.filter.Version = filter.V4
+	}
+	if f.ipv6 {
+		s.filter.Version = filter.V6
+	}
+	if err := resolve(env.Proc, f, &s.filter); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.expr, err = filter.Parse(strings.Join(args, " "), resolver{env.Proc}); err != nil {
+		return nil, fmt.Errorf("filter, %w", err)
+	}
+	s.host, err = newHost(env.Proc)
+	return s, err
+}
+
+// selects says whether a socket is one of those.
+func (s *selection) selects(socket *tcp.Socket) bool {
+	return s.filter.MatchSocket(socket, s.host) && s.expr.MatchSocket(socket, s.host)
+}
+
+// isEverything says whether nothing but states and network namespaces narrow the selection, which the kernel decides.
+func (s *selection) isByState() bool {
+	rest := s.filter
+	rest.States, rest.NetNS = 0, nil
+	return s.expr == nil && isZero(&rest)
+}
+
+func isZero(f *filter.Filter) bool {
+	return len(f.PIDs) == 0 && len(f.Comms) == 0 && f.LocalPorts == nil && f.RemotePorts == nil && len(f.Local) == 0 &&
+		len(f.Remote) == 0 && f.Version == filter.Any && len(f.NetNS) == 0 && len(f.Cgroups) == 0 && f.States == 0 &&
+		f.Old == 0 && f.New == 0
+}
+
+// snapshotOptions returns where to look: outside of it nothing is selected.
+func (s *selection) snapshotOptions() kernel.SnapshotOptions {
+	o := kernel.SnapshotOptions{States: s.expr.SocketStates(), NetNS: s.filter.NetNS}
+	if s.filter.States != 0 {
+		o.States &= s.filter.States
+	}
+	if only, ok := s.expr.SocketNetNS(); ok {
+		if o.NetNS == nil {
+			o.NetNS = only
+		} else {
+			o.NetNS = slices.DeleteFunc(slices.Clone(o.NetNS), func(n uint32) bool { return !slices.Contains(only, n) })
+		}
+	}
+	return o
+}
+
+// explainFilter says what may have been meant by arguments that are no filter.
+func explainFilter(cmd *cobra.Command, args []string, err error) error {
+	var syntax *filter.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Column != 1 {
+		return usageError{err}
+	}
+	// What follows a -T that stands alone was most likely meant for it: joinTime did not know it.
+	if f := cmd.Flags().Lookup("time"); f != nil && f.Changed && f.Value.String() == f.NoOptDefVal {
+		if _, err := output.ParseTimeStyle(args[0]); err != nil {
+			return usageError{fmt.Errorf("%q is neither a filter nor meant for --time: %w", args[0], err)}
+		}
+	}
+	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 {
+		return usageError{fmt.Errorf("%q is neither a command nor a filter: did you mean %q?", args[0], near[0])}
+	}
+	return usageError{err}
+}

@@ -1,0 +1,11 @@
+package proc
+
+import (
+	"os"
+	"testing"
+
+	"github.com/tcptrail/tcptrail/internal/nettest"
+)
+
+// TestMain lets nettest start its processes, and keeps tests that move between namespaces off the main thread.
+func TestMain(m *testing.M) { os.Exit(nettest.Main(m)) }
