@@ -37,6 +37,7 @@ func main() {
 		Open:           open,
 		OpenSnapshots:  openSnapshots,
 		OpenCounter:    openCounter,
+		CountStates:    kernel.CountStates,
 		Keep:           privilege.Keep,
 		Version:        version,
 	}, os.Args[1:]))

@@ -209,12 +209,17 @@ func (s *selection) count(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
 }
 
 func (s *selection) countInKernel(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
-	if err := keep(env, listPrivileges); err != nil {
-		return nil, err
-	}
 	o := s.snapshotOptions()
 	if only != 0 {
 		o.States &= only
+	}
+	if only != 0 {
+		if counts, done, err := countQuickly(env, o); done {
+			return counts, err
+		}
+	}
+	if err := keep(env, listPrivileges); err != nil {
+		return nil, err
 	}
 	counter, err := env.OpenCounter(o)
 	if err != nil {

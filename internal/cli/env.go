@@ -41,6 +41,8 @@ type Env struct {
 	// OpenSnapshots and OpenCounter make ready to look at what is there.
 	OpenSnapshots func(kernel.SnapshotOptions) (Snapshots, error)
 	OpenCounter   func(kernel.SnapshotOptions) (Counter, error)
+	// CountStates counts without loading anything.
+	CountStates func(kernel.SnapshotOptions) (tcp.Counts, error)
 	// Keep drops all capabilities but those given, for the rest of the process's life.
 	Keep    func(privilege.Set) error
 	Version string

@@ -95,7 +95,11 @@ func lexWord(text string, start int) (word token, end int, err error) {
 		if length < 0 {
 			return word, 0, syntaxError(text, i, "quote %c is not closed", text[i])
 		}
-		value.WriteString(text[i+1 : i+1+length])
+		inside := text[i+1 : i+1+length]
+		if at := strings.IndexAny(inside, "\t\n\r"); at >= 0 {
+			return word, 0, syntaxError(text, i+1+at, "invisible character %U in quotes: in a pattern, write ? for it", inside[at])
+		}
+		value.WriteString(inside)
 		word.quoted = true
 		i += length + 2
 	}

@@ -102,6 +102,7 @@ var canonicalForms = []struct{ text, want string }{
 	{"age>1d12h", "age > 36h0m0s"},
 	{"age < 500ms and age >= 2d", "age < 500ms and age >= 48h0m0s"},
 	{"recvq > 64K", "recvq > 65536"},
+	{"recvq < 6464646K", "recvq < 6619797504"},
 	{"sendq >= 1m", "sendq >= 1048576"},
 }
 

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"strings"
 )
@@ -160,8 +161,8 @@ func parseSize(text string) (uint64, error) {
 	if i := strings.IndexByte(units, text[len(text)-1]&^0x20); i >= 0 {
 		digits, shift = text[:len(text)-1], 10*(i+1)
 	}
-	n, ok := parseNumber(digits, 32)
-	if !ok {
+	n, ok := parseNumber(digits, 64)
+	if !ok || n > math.MaxUint64>>shift {
 		return 0, fmt.Errorf("%q is no size: use bytes, as 4096, or 64K or 1M", text)
 	}
 	return n << shift, nil

@@ -209,14 +209,20 @@ func (w *way) enter(inode uint32) (bool, error) {
 	return true, nil
 }
 
+// explainEntry says what a refusal at the door of a namespace takes to be mended.
 func explainEntry(inode uint32, err error) error {
+	return explainBlind(fmt.Errorf("enter network namespace %d: %w", inode, err))
+}
+
+// explainBlind turns a refusal to look at other network namespaces into an UnsupportedError.
+func explainBlind(err error) error {
 	missing := privilege.Missing(privilege.Namespaces)
 	if !errors.Is(err, os.ErrPermission) || missing == 0 {
-		return fmt.Errorf("enter network namespace %d: %w", inode, err)
+		return err
 	}
 	return &UnsupportedError{
-		What: fmt.Sprintf("network namespace %d may not be entered: %s; or look at your own alone with --netns self",
-			inode, privilege.Describe(privilege.Trace|privilege.Namespaces, missing)),
+		What: "other network namespaces cannot be looked at: " + privilege.Describe(privilege.Trace|privilege.Namespaces, missing) +
+			"; or look at your own alone with --netns self",
 		Err: err,
 	}
 }

@@ -47,11 +47,6 @@ func child(action string) error {
 	defer manyThreads(4)()
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETEGID, 0, 0, 0) // any call that answers all threads the same
 	r := report{AllThreads: errno == 0}
-	if action == "exec without setpcap" && r.AllThreads {
-		if err := capset(holding{effective: Trace, permitted: Trace}); err != nil {
-			return err
-		}
-	}
 	if action != "look" {
 		switch err := Keep(Trace); {
 		case errors.Is(err, ErrCgo):

@@ -15,13 +15,14 @@ var ErrCgo = errors.New("a binary with C code cannot drop capabilities on every 
 
 // Keep lets go of every capability that is not in keep, on all threads, for good. Effective and permitted set become
 // what they were, limited to keep; inheritable and ambient set become empty, as nothing that this program starts needs
-// any; the bounding set is limited to keep where the process has CAP_SETPCAP, which this takes. Keep raises nothing.
-// When it has returned, threads yet to be made inherit the new sets. Calling it again does no harm.
+// any. Keep raises nothing. When it has returned, threads yet to be made inherit the new sets. Calling it again does no
+// harm.
 //
 // It also sets no_new_privs, and this is why root stays without: at exec by uid 0, or of a setuid file or one with
 // file capabilities, the kernel cuts the new permitted set to the old one (security/commoncap.c,
 // cap_bprm_creds_from_file). Securebits would add nothing: a change of uid fills the effective set from the permitted
-// one at most (cap_emulate_setxuid).
+// one at most (cap_emulate_setxuid). Nor would the bounding set, which limits what an exec may give, and to drop forty
+// capabilities from it on each thread takes longer than everything else that happens at the start.
 //
 // On a binary with C code it changes nothing and returns ErrCgo. Any other error may leave a part undone, yet never
 // more capabilities than before. The Go runtime ends the program if a thread answers unlike the others, as when it was
@@ -37,29 +38,7 @@ func Keep(keep Set) error {
 	} else if errno != 0 {
 		return fmt.Errorf("set no_new_privs: %w", errno)
 	}
-	if have.effective.Has(SetPCap) {
-		if err := limitBounding(keep); err != nil {
-			return err
-		}
-	}
 	return capset(holding{effective: have.effective & keep, permitted: have.permitted & keep})
-}
-
-// limitBounding takes all capabilities that the kernel knows, except keep, out of the bounding set.
-func limitBounding(keep Set) error {
-	for c := Cap(0); c < 64; c++ {
-		if keep.Has(c) {
-			continue
-		}
-		errno := prctl(unix.PR_CAPBSET_DROP, uintptr(c))
-		if errno == unix.EINVAL { // past the kernel's last capability
-			return nil
-		}
-		if errno != 0 {
-			return fmt.Errorf("drop %s from bounding set: %w", c, errno)
-		}
-	}
-	return nil
 }
 
 // capset sets effective and permitted set on all threads and empties the inheritable one; the kernel cuts the ambient

@@ -1,9 +1,9 @@
 package proc
 
-// NetNS is a network namespace and where it is mounted, for FS.OpenNetNSPath.
+// NetNS is a network namespace and a path that leads to it, for FS.OpenNetNSPath.
 type NetNS struct {
 	Inode uint32
-	Path  string // raw bytes
+	Path  string // a mount point, raw bytes; or a file in /proc, good as long as its process lives
 }
 
 // NetNSMounts returns every network namespace that is mounted, once, among them those of "ip netns". One without a process
