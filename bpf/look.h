@@ -8,6 +8,10 @@
 #include "entry.h"
 #include "row.h"
 
+/* Set by the loader before the programs are verified. */
+volatile const bool traced; /* entries belongs to a tracer, */
+volatile const bool live;   /* which is at work */
+
 /* What stands in struct sock_common, which all three kinds begin with. */
 static __always_inline void look_at_common(struct socket_row *row, const struct sock_common *skc)
 {
@@ -127,15 +131,22 @@ static __always_inline void look_at_descriptor(struct full_row *row, const struc
 }
 
 /*
- * Of an entry that nobody brought up to date for a while only the owner is of use, unless the socket still is where it was,
- * in the same connection.
+ * Whether the socket still is where its entry has it, in the same connection. When nobody has brought entries up to date
+ * for a while, only the kernel's count of disconnects can tell that there was no other in between.
  */
+static __always_inline bool is_true_of(const struct entry *entry, const struct sock *sk)
+{
+	if (!live && !bpf_core_field_exists(sk->sk_disconnects))
+		return false;
+	return entry->state == sk->__sk_common.skc_state && entry->disconnects == disconnects_of(sk);
+}
+
 static __always_inline void look_at_entry(struct full_row *row, const struct sock *sk, const struct entry *entry)
 {
 	row->pid = entry->pid;
 	row->evidence = entry->evidence;
 	__builtin_memcpy(row->comm, entry->comm, sizeof(row->comm));
-	if (entry->state == row->head.state && entry->disconnects == disconnects_of(sk))
+	if (is_true_of(entry, sk))
 		row->since_ns = entry->since_ns;
 }
 

@@ -12,7 +12,6 @@
 #include "look.h"
 
 /* Set by the loader before the programs are verified. */
-volatile const bool traced;  /* entries belongs to a tracer */
 volatile const __u32 wanted; /* states, bit per state as it is shown; bit TCP_CLOSE is zombies, too */
 
 /* Sockets by state, of one run of count_sockets: reset and read by the loader. */

@@ -42,45 +42,59 @@ func ageOfFull(row *snapshotFullRow, t ticks) tcp.Age {
 		}
 		return sinceMicros(&row.Head)
 	case tcp.Established:
-		return tcp.Age{
-			Source: tcp.AgeLastData, AtLeast: atLeast(max(row.LastSent, row.LastReceived), t), AtMost: tcp.Unknown,
-		}
+		return bounds(tcp.AgeLastData, max(row.sent(), row.received()), never, row, t)
 	case tcp.CloseWait, tcp.Closing:
-		return merge(tcp.Age{
-			Source: tcp.AgeLastAck, AtLeast: atLeast(row.LastAck, t), AtMost: atMost(row, row.LastReceived, t),
-		}, t)
+		return merge(bounds(tcp.AgeLastAck, row.acked(), row.received(), row, t), t)
 	case tcp.FinWait2:
-		return merge(tcp.Age{
-			Source: tcp.AgeLastAck, AtLeast: atLeast(row.LastAck, t), AtMost: atMost(row, row.LastSent, t),
-		}, t)
+		return merge(bounds(tcp.AgeLastAck, row.acked(), row.sent(), row, t), t)
 	case tcp.LastAck:
-		return upper(atMost(row, row.LastReceived, t))
+		return bounds(tcp.AgeLastData, never, row.received(), row, t)
 	case tcp.Close:
 		if row.Head.Flags&uint8(snapshotRowFlagsROW_CONNECTED) != 0 {
-			return upper(atMost(row, min(row.LastReceived, row.LastSent), t))
+			return bounds(tcp.AgeLastData, never, latest(row.sent(), row.received()), row, t)
 		}
 	}
 	return tcp.Age{}
 }
 
-// upper is an age of which only the upper bound is known.
-func upper(d time.Duration) tcp.Age {
-	if d == tcp.Unknown {
-		return tcp.Age{}
+// never is for what there was none of.
+const never = -1
+
+// What follows returns how many jiffies ago something was. A time that the kernel did not note stands at zero: of a
+// connection of two SYNs that crossed, and after connect(AF_UNSPEC).
+func (r *snapshotFullRow) sent() int64     { return r.ago(r.LastSent) }
+func (r *snapshotFullRow) received() int64 { return r.ago(r.LastReceived) }
+func (r *snapshotFullRow) acked() int64    { return r.ago(r.LastAck) }
+
+func (r *snapshotFullRow) ago(jiffies uint32) int64 {
+	if jiffies == uint32(r.Head.Jiffies) {
+		return never
 	}
-	return tcp.Age{Source: tcp.AgeLastData, AtMost: d}
+	return int64(jiffies)
 }
 
-// A jiffy began up to its length before what happened in it, so the time between two of them is known up to one jiffy on
-// either side.
-func atLeast(jiffies uint32, t ticks) time.Duration { return max(0, t.of(int64(jiffies)-1)) }
-
-// atMost returns no bound on a host that is up for so long that the lower 32 bits of jiffies prove none.
-func atMost(row *snapshotFullRow, jiffies uint32, t ticks) time.Duration {
-	if time.Duration(row.Head.NowNs) >= t.wrap() {
-		return tcp.Unknown
+// latest returns the one that was less long ago.
+func latest(a, b int64) int64 {
+	if a == never || b == never {
+		return max(a, b)
 	}
-	return t.of(int64(jiffies) + 1)
+	return min(a, b)
+}
+
+// bounds is an age that is at least as long as something is ago, and at most as something else is. A jiffy began up to
+// its length before what happened in it, so the time between two of them is known up to one jiffy on either side.
+func bounds(source tcp.AgeSource, least, most int64, row *snapshotFullRow, t ticks) tcp.Age {
+	if time.Duration(row.Head.NowNs) >= t.wrap() { // up for so long that 32 bits of jiffies prove no upper bound
+		most = never
+	}
+	if least == never && most == never {
+		return tcp.Age{}
+	}
+	a := tcp.Age{Source: source, AtLeast: max(0, t.of(least-1)), AtMost: tcp.Unknown}
+	if most != never {
+		a.AtMost = t.of(most + 1)
+	}
+	return a
 }
 
 // merge makes one of two bounds that lie as close together as the clocks that they were read from allow.

@@ -55,7 +55,7 @@ func socketOfFull(s *tcp.Socket, row *snapshotFullRow, t ticks) {
 	s.Autobound = row.Head.Flags&uint8(snapshotRowFlagsROW_AUTOBOUND) != 0
 	s.Zombie = s.State == tcp.Close && connected
 	if connected && s.State != tcp.Listen {
-		s.LastSent, s.LastReceived, s.LastAck = t.of(int64(row.LastSent)), t.of(int64(row.LastReceived)), t.of(int64(row.LastAck))
+		s.LastSent, s.LastReceived, s.LastAck = t.since(row.sent()), t.since(row.received()), t.since(row.acked())
 	}
 	if row.SrttUs != 0 {
 		s.RTT = time.Duration(row.SrttUs) * time.Microsecond
@@ -68,4 +68,12 @@ func timerOf(row *snapshotSocketRow, t ticks) tcp.Timer {
 		return tcp.Timer{}
 	}
 	return tcp.Timer{Kind: tcp.TimerKind(row.Timer), Left: t.of(max(0, row.TimerLeft)), Retries: row.Retries}
+}
+
+// since returns how long ago something was, by jiffies or never.
+func (t ticks) since(jiffies int64) time.Duration {
+	if jiffies == never {
+		return tcp.Unknown
+	}
+	return t.of(jiffies)
 }

@@ -21,6 +21,9 @@ type SnapshotOptions struct {
 	NetNS []uint32
 	// Tracer lends what it knows: exact ages, and owners that were seen to act. It may be nil.
 	Tracer *Tracer
+	// Pin is the directory in which another process's tracer keeps its state, such as PinDir: used if it is there, and
+	// there is no Tracer.
+	Pin string
 }
 
 // Snapshots takes snapshots of the host's TCP sockets. It is for one goroutine. It needs Linux 5.14 with BTF, CAP_BPF and

@@ -154,6 +154,7 @@ const (
 	snapshotVarHolderRowForGo    = "holder_row_for_go"
 	snapshotVarLastSocketNetns   = "last_socket_netns"
 	snapshotVarLastTaskNetns     = "last_task_netns"
+	snapshotVarLive              = "live"
 	snapshotVarNamespaceRowForGo = "namespace_row_for_go"
 	snapshotVarNamespaceWayForGo = "namespace_way_for_go"
 	snapshotVarRowFlagsForGo     = "row_flags_for_go"
@@ -229,6 +230,7 @@ type snapshotVariableSpecs struct {
 	HolderRowForGo    *ebpf.VariableSpec `ebpf:"holder_row_for_go"`
 	LastSocketNetns   *ebpf.VariableSpec `ebpf:"last_socket_netns"`
 	LastTaskNetns     *ebpf.VariableSpec `ebpf:"last_task_netns"`
+	Live              *ebpf.VariableSpec `ebpf:"live"`
 	NamespaceRowForGo *ebpf.VariableSpec `ebpf:"namespace_row_for_go"`
 	NamespaceWayForGo *ebpf.VariableSpec `ebpf:"namespace_way_for_go"`
 	RowFlagsForGo     *ebpf.VariableSpec `ebpf:"row_flags_for_go"`
@@ -278,6 +280,7 @@ type snapshotVariables struct {
 	HolderRowForGo    *ebpf.Variable `ebpf:"holder_row_for_go"`
 	LastSocketNetns   *ebpf.Variable `ebpf:"last_socket_netns"`
 	LastTaskNetns     *ebpf.Variable `ebpf:"last_task_netns"`
+	Live              *ebpf.Variable `ebpf:"live"`
 	NamespaceRowForGo *ebpf.Variable `ebpf:"namespace_row_for_go"`
 	NamespaceWayForGo *ebpf.Variable `ebpf:"namespace_way_for_go"`
 	RowFlagsForGo     *ebpf.Variable `ebpf:"row_flags_for_go"`

@@ -25,6 +25,9 @@ type Options struct {
 	RingBytes int
 	// Gauges makes Counter.Watch possible.
 	Gauges bool
+	// Pin is a directory in bpffs, such as PinDir, in which what is known of sockets is kept: Snapshots of other processes
+	// read it, and the next tracer goes on with it. "" keeps nothing.
+	Pin string
 	// Silent is for who wants Stats alone: no transition becomes an event, and all count as filtered.
 	Silent bool
 }
@@ -42,6 +45,7 @@ type Tracer struct {
 	links    []link.Link      // of the programs that serve those which follow transitions
 	follows  []link.Link      // of those
 	reader   *reader
+	pin      *pin // nil unless asked for
 	notes    []string
 }
 
@@ -78,6 +82,11 @@ func Open(o Options) (_ *Tracer, err error) {
 			t.Close()
 		}
 	}()
+	if o.Pin != "" {
+		if t.pin, err = openPin(o.Pin); err != nil {
+			return nil, err
+		}
+	}
 	spec, err := loadBpf()
 	if err != nil {
 		return nil, fmt.Errorf("read programs: %w", err)
@@ -122,15 +131,35 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	if !o.Gauges {
 		delete(spec.Programs, bpfProgWatchSockets)
 	}
-	if err := t.take(spec, cache); err != nil {
+	if err := t.takePinned(spec, &variables, cache); err != nil {
 		return err
 	}
 	return fillTargets(t.maps, &o.Filter)
 }
 
+// takePinned is take with what a tracer before us has left, where entries are kept.
+func (t *Tracer) takePinned(spec *ebpf.CollectionSpec, v *bpfVariableSpecs, cache *btf.Cache) error {
+	options := ebpf.CollectionOptions{Cache: cache}
+	if t.pin == nil {
+		return t.take(spec, options)
+	}
+	if err := v.Session.Set(newSession()); err != nil {
+		return err
+	}
+	release, err := t.pin.take(spec, &options)
+	if err != nil {
+		return err
+	}
+	err = t.take(spec, options)
+	if err = errors.Join(err, release()); err != nil {
+		return err
+	}
+	return t.pin.keep(t.maps.Entries)
+}
+
 // take loads what is in the spec and makes it ours.
-func (t *Tracer) take(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
-	loaded, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
+func (t *Tracer) take(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions) error {
+	loaded, err := ebpf.NewCollectionWithOptions(spec, options)
 	if err != nil {
 		return err
 	}
@@ -221,6 +250,9 @@ func (t *Tracer) Close() error {
 	if t.maps != nil {
 		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows, t.maps.TargetPids,
 			t.maps.TargetNetns, t.maps.TargetCgroups))
+	}
+	if t.pin != nil { // last, so that nobody else writes before our programs have ended
+		errs = append(errs, t.pin.close())
 	}
 	return errors.Join(errs...)
 }

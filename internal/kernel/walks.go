@@ -41,11 +41,13 @@ func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, 
 		}
 	}()
 	options := ebpf.CollectionOptions{Cache: btf.NewCache()}
-	if err := errors.Join(spec.Variables[snapshotVarWanted].Set(wanted), spec.Variables[snapshotVarTraced].Set(o.Tracer != nil)); err != nil {
+	release, err := lend(o, spec, &options)
+	if err != nil {
 		return nil, err
 	}
-	if o.Tracer != nil {
-		options.MapReplacements = map[string]*ebpf.Map{snapshotMapEntries: o.Tracer.maps.Entries}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := spec.Variables[snapshotVarWanted].Set(wanted); err != nil {
+		return nil, err
 	}
 	if w.collection, err = ebpf.NewCollectionWithOptions(spec, options); err != nil {
 		return nil, err
@@ -56,6 +58,25 @@ func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, 
 		}
 	}
 	return w, nil
+}
+
+// lend gives the programs what a tracer knows: the one of the options, or whoever keeps its state in bpffs.
+func lend(o *SnapshotOptions, spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (release func() error, err error) {
+	release = func() error { return nil }
+	state := &pinnedState{live: true}
+	switch {
+	case o.Tracer != nil:
+		state.entries = o.Tracer.maps.Entries
+	case o.Pin != "":
+		if state, err = readPin(o.Pin, spec); err != nil || state == nil {
+			return release, err
+		}
+		release = state.entries.Close
+	default:
+		return release, nil
+	}
+	options.MapReplacements = map[string]*ebpf.Map{snapshotMapEntries: state.entries}
+	return release, errors.Join(spec.Variables[snapshotVarTraced].Set(true), spec.Variables[snapshotVarLive].Set(state.live))
 }
 
 func (w *walks) close() error {
