@@ -16,12 +16,12 @@ func report(w io.Writer, rounds []round, k kernelCost) {
 		seen += r.tracer.seen
 		rss = max(rss, r.tracer.maxRSS)
 	}
-	ratio := medianOf(rounds, func(r round) float64 { return r.traced / r.untraced })
-	cpu := medianOf(rounds, func(r round) float64 { return float64(r.tracer.cpuPerEvent().Nanoseconds()) })
-	perEvent := medianOf(rounds, func(r round) float64 { return float64(r.tracer.bytes) / float64(max(r.tracer.delivered, 1)) })
+	ratio := median(rounds, func(r round) float64 { return r.traced / r.untraced })
+	cpu := median(rounds, func(r round) float64 { return float64(r.tracer.cpuPerEvent().Nanoseconds()) })
+	perEvent := median(rounds, func(r round) float64 { return float64(r.tracer.bytes) / float64(max(r.tracer.delivered, 1)) })
 	fmt.Fprintf(w, "\n| figure | median | goal |\n| --- | --- | --- |\n")
-	fmt.Fprintf(w, "| connections/s, untraced | %.0f | |\n", medianOf(rounds, func(r round) float64 { return r.untraced }))
-	fmt.Fprintf(w, "| connections/s, traced to a JSON file | %.0f | |\n", medianOf(rounds, func(r round) float64 { return r.traced }))
+	fmt.Fprintf(w, "| connections/s, untraced | %.0f | |\n", median(rounds, func(r round) float64 { return r.untraced }))
+	fmt.Fprintf(w, "| connections/s, traced to a JSON file | %.0f | |\n", median(rounds, func(r round) float64 { return r.traced }))
 	fmt.Fprintf(w, "| ratio, pair by pair | %.2f | ≥ 0.85 |\n", ratio)
 	fmt.Fprintf(w, "| events lost of %d | %d | 0 |\n", seen, lost)
 	fmt.Fprintf(w, "| transitions missed by the kernel, found and healed | %d | |\n", missed)
@@ -33,10 +33,11 @@ func report(w io.Writer, rounds []round, k kernelCost) {
 	fmt.Fprintf(w, "| resident memory, highest | %.1f MB | < 40 MB |\n", float64(rss)/1e6)
 }
 
-func medianOf(rounds []round, figure func(round) float64) float64 {
-	values := make([]float64, len(rounds))
-	for i, r := range rounds {
-		values[i] = figure(r)
+// median returns the median of a figure of all items, of which there is at least one.
+func median[T any](items []T, figure func(T) float64) float64 {
+	values := make([]float64, len(items))
+	for i, item := range items {
+		values[i] = figure(item)
 	}
 	slices.Sort(values)
 	if n := len(values); n%2 == 0 {

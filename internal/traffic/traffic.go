@@ -94,21 +94,31 @@ func listen() (fd, port int, err error) {
 	return fd, sa.(*unix.SockaddrInet4).Port, nil
 }
 
+// connection makes one and closes it.
 func connection(listener int, to *unix.SockaddrInet4) error {
-	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	client, server, err := meet(listener, to)
 	if err != nil {
-		return fmt.Errorf("open socket: %w", err)
-	}
-	if err := unix.Connect(client, to); err != nil {
-		unix.Close(client)
-		return fmt.Errorf("connect: %w", err)
-	}
-	server, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
-	if err != nil {
-		unix.Close(client)
-		return fmt.Errorf("accept: %w", err)
+		return err
 	}
 	unix.Close(client)
 	unix.Close(server)
 	return nil
+}
+
+// meet makes a connection: connect(2) on loopback returns with the handshake done, and accept(2) takes this very one.
+func meet(listener int, to *unix.SockaddrInet4) (client, server int, err error) {
+	client, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, 0, fmt.Errorf("open socket: %w", err)
+	}
+	if err := unix.Connect(client, to); err != nil {
+		unix.Close(client)
+		return 0, 0, fmt.Errorf("connect: %w", err)
+	}
+	server, _, err = unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	if err != nil {
+		unix.Close(client)
+		return 0, 0, fmt.Errorf("accept: %w", err)
+	}
+	return client, server, nil
 }
