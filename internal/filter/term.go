@@ -57,8 +57,12 @@ func (p *parser) unknownWord(word token) error {
 	if lower := strings.ToLower(word.text); !word.quoted && lower != word.text && isReserved(lower) {
 		return p.errorAt(word, "unknown word %q: write %s", word.text, lower)
 	}
+	predicates := slices.DeleteFunc(slices.Clone(reserved), func(w string) bool { return w == "excl" || w == "cause" })
+	if near := nearest(word.text, predicates); near != "" && !word.quoted {
+		return p.errorAt(word, "unknown word %q: did you mean %s?", word.text, near)
+	}
 	return p.errorAt(word, "unknown word %q: a predicate is one of %s; quote values with blanks", word.text,
-		strings.Join(slices.DeleteFunc(slices.Clone(reserved), func(w string) bool { return w == "excl" || w == "cause" }), ", "))
+		strings.Join(predicates, ", "))
 }
 
 // Which operators a word takes.
