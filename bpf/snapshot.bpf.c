@@ -193,6 +193,22 @@ int list_holders(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/*
+ * Every held socket whole: for those that were elsewhere whenever another program looked, as on their way into CLOSE, and
+ * those that iter/tcp skips under churn before 6.17.
+ */
+SEC("iter/task_file")
+int list_held(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket = ctx->task && file ? bpf_sock_from_file(file) : NULL;
+	struct sock *sk = socket ? socket->sk : NULL;
+
+	if (sk && sk->sk_protocol == IPPROTO_TCP && is_wanted(sk->__sk_common.skc_state))
+		write_full(ctx->meta->seq, bpf_skc_to_tcp_sock(sk));
+	return 0;
+}
+
 SEC("iter/task")
 int list_namespaces(struct bpf_iter__task *ctx)
 {

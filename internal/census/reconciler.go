@@ -21,6 +21,9 @@ import "github.com/tcptrail/tcptrail/internal/tcp"
 // state a moment before it is in the tables (connect() and listen() look for a port meanwhile), and out of the tables a
 // moment before it is in CLOSE. And before Linux 6.17 a count under load may skip a socket or have it twice.
 type Reconciler struct {
+	// Unseen are states in which a count may miss sockets that the flow knows of: fewer than expected is no drift there.
+	Unseen tcp.StateSet
+
 	correction [tcp.States + 1]int64
 	drift      uint64
 }
@@ -38,6 +41,9 @@ func (r *Reconciler) Compare(before, after *Flow, counted [tcp.States + 1]uint64
 		}
 		expected := gauge + r.correction[s]
 		drift[s] = distance(int64(counted[s]), expected-int64(interval.Out(s)), expected+int64(interval.In(s)))
+		if r.Unseen.Has(s) {
+			drift[s] = max(drift[s], 0)
+		}
 	}
 	return drift
 }

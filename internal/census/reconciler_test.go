@@ -232,3 +232,21 @@ func TestGaugesAreNeverNegative(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// A namespace of which nothing is left but orphans cannot be entered: a count misses them, and the gauges are right.
+func TestReconcilerOfUnseenStates(t *testing.T) {
+	var flow Flow
+	flow.Adopted[tcp.FinWait1], flow.Adopted[tcp.Established] = 3, 3
+	counted := [tcp.States + 1]uint64{tcp.FinWait1: 1, tcp.Established: 1}
+	r := Reconciler{Unseen: tcp.SetOf(tcp.FinWait1)}
+	if drift := r.Check(&flow, &flow, counted); drift[tcp.FinWait1] != 0 || drift[tcp.Established] != -2 {
+		t.Errorf("drift %v", drift)
+	}
+	if gauge := r.Gauge(&flow); gauge[tcp.FinWait1] != 3 || gauge[tcp.Established] != 1 {
+		t.Errorf("gauges %v", gauge)
+	}
+	counted[tcp.FinWait1], counted[tcp.Established] = 4, 1
+	if drift := r.Check(&flow, &flow, counted); drift[tcp.FinWait1] != 1 {
+		t.Errorf("one too many is none: %v", drift)
+	}
+}

@@ -17,7 +17,8 @@ type Counter struct {
 }
 
 // OpenCounter loads the programs. States other than Close cost nothing extra and are always counted; those in Close are
-// found by a walk over all descriptors, and only if Close is among the states or they are 0.
+// found by a walk over all descriptors, and only if Close is among the states or they are 0. So are network namespaces
+// that live by nothing but a descriptor on them or on a socket in them.
 func OpenCounter(o SnapshotOptions) (*Counter, error) {
 	c := &Counter{closed: o.States == 0 || o.States.Has(tcp.Close), tracer: o.Tracer}
 	var err error
@@ -34,7 +35,7 @@ func OpenCounter(o SnapshotOptions) (*Counter, error) {
 	return c, nil
 }
 
-// Count looks at every socket once; what Snapshots.Take says of those that come and go holds here, too.
+// Count looks at every socket once. One that comes or goes meanwhile, or comes from or goes to Close, may be counted or not.
 func (c *Counter) Count() (tally tcp.Tally, err error) {
 	variables := c.walks.collection.Variables
 	var full, bare [matrixSide]uint64
@@ -43,19 +44,11 @@ func (c *Counter) Count() (tally tcp.Tally, err error) {
 			return tally, fmt.Errorf("reset %s: %w", name, err)
 		}
 	}
-	var holders *holderSink
-	if c.closed {
-		unmark, err := c.tracer.markWalk()
-		if err != nil {
-			return tally, err
-		}
-		defer func() {
-			if e := unmark(); err == nil {
-				err = e
-			}
-		}()
-		holders = newHolderSink(c.ticks, 0)
+	holders, unmark, err := c.holders()
+	if err != nil {
+		return tally, err
 	}
+	defer func() { err = errors.Join(err, unmark()) }()
 	visited, err := c.walks.run(func() error { return c.walks.walk(snapshotProgCountSockets, noRows{}) }, holders)
 	if err != nil {
 		return tally, err
@@ -95,8 +88,22 @@ func (c *Counter) Watch() error {
 	if c.tracer == nil || c.tracer.watch == nil {
 		return errors.New("no tracer keeps gauges")
 	}
-	_, err := c.walks.run(func() error { return iterate(c.tracer.watch) }, nil)
-	return err
+	holders, unmark, err := c.holders()
+	if err != nil {
+		return err
+	}
+	_, err = c.walks.run(func() error { return iterate(c.tracer.watch) }, holders)
+	return errors.Join(err, unmark())
+}
+
+// holders returns what takes the walk over descriptors, nil if there is to be none. Some namespaces are found in no other
+// way.
+func (c *Counter) holders() (holders *holderSink, unmark func() error, err error) {
+	if !c.closed {
+		return nil, func() error { return nil }, nil
+	}
+	unmark, err = c.tracer.markWalk()
+	return newHolderSink(c.ticks, 0), unmark, err
 }
 
 // Close frees the programs.

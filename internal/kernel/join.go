@@ -76,6 +76,17 @@ type held struct {
 	holder  tcp.Holder
 }
 
+// missing returns the descriptors' TCP sockets that no pass has come upon: born since, or elsewhere whenever one looked.
+func (f *found) missing(descriptors []held) map[uint64]bool {
+	cookies := map[uint64]bool{}
+	for i := range descriptors {
+		if c := descriptors[i].cookie; c != 0 && f.index.find(f.extras, identity{key: c}) == nowhere {
+			cookies[c] = true
+		}
+	}
+	return cookies
+}
+
 // join gives each socket its holders and its owner.
 func (f *found) join(descriptors []held) {
 	f.giveHolders(descriptors)

@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"net/netip"
-
-	"github.com/tcptrail/tcptrail/internal/tcp"
-)
+import "github.com/tcptrail/tcptrail/internal/tcp"
 
 // listeners are the sockets in Listen by where they listen.
 type listeners map[listenKey][]*tcp.Socket
@@ -29,28 +25,33 @@ func (f *found) listeners() listeners {
 // stands for all if they belong to the same process; else none can be told.
 func (l listeners) of(s *tcp.Socket) *tcp.Socket {
 	var best *tcp.Socket
+	torn := false
 	for _, candidate := range l[listenKey{s.NetNS, s.Local.Port()}] {
 		if candidate.RecvQ == 0 { // nobody waits there
 			continue
 		}
-		if !hears(candidate, s.Local.Addr()) {
+		if !hears(candidate, s) {
 			continue
 		}
 		switch {
 		case best == nil || isNearer(candidate, best):
-			best = candidate
+			best, torn = candidate, false
 		case isNearer(best, candidate):
 		case best.PID != candidate.PID:
-			return nil
+			torn = true
 		}
+	}
+	if torn {
+		return nil
 	}
 	return best
 }
 
-// hears says whether a listener takes connections to the address.
-func hears(listener *tcp.Socket, to netip.Addr) bool {
-	at := listener.Local.Addr()
-	return at == to || at.IsUnspecified() && (at.Is6() || to.Is4())
+// hears says whether a connection may be a listener's child: that has the listener's family, even where IPv4 comes to a
+// listener of AF_INET6 (net/ipv6/tcp_ipv6.c, tcp_v6_syn_recv_sock).
+func hears(listener, child *tcp.Socket) bool {
+	at, to := listener.Local.Addr(), child.Local.Addr()
+	return listener.Family == child.Family && (at == to || at.IsUnspecified() && (at.Is6() || to.Is4()))
 }
 
 // isNearer says whether the kernel prefers listener a to b: the one with an address to the one on any

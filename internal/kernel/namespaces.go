@@ -37,21 +37,49 @@ func (w *way) open() (*os.File, uint32, error) {
 	case w.kind == snapshotNamespaceWayBY_TASK:
 		return proc.FS{}.OpenNetNS(w.pid)
 	case w.kind == snapshotNamespaceWayBY_FILE:
-		return proc.FS{}.OpenNetNSFile(w.pid, w.fd)
+		return openNetNSFile(w.pid, w.fd)
 	}
 	return openNetNSOfSocket(int(w.pid), int(w.fd))
 }
 
-// openNetNSOfSocket asks a socket of another process for its namespace (net/socket.c, SIOCGSKNS).
-func openNetNSOfSocket(pid, fd int) (*os.File, uint32, error) {
+// openNetNSFile opens a namespace that a process has a descriptor on. Whoever has the capabilities without being root may
+// not look into another's /proc/PID/fd (fs/proc/fd.c, proc_fd_permission: that takes CAP_DAC_READ_SEARCH), but may copy a
+// descriptor; where Yama forbids the one, the other goes.
+func openNetNSFile(pid, fd uint32) (*os.File, uint32, error) {
+	file, inode, err := proc.FS{}.OpenNetNSFile(pid, fd)
+	if !errors.Is(err, os.ErrPermission) {
+		return file, inode, err
+	}
+	theirs, refused := copyDescriptor(int(pid), int(fd))
+	if errors.Is(refused, proc.ErrNetNSGone) {
+		return nil, 0, refused
+	}
+	if refused != nil {
+		return nil, 0, err
+	}
+	defer unix.Close(theirs)
+	return proc.FS{}.OpenNetNSPath(fmt.Sprintf("/proc/self/fd/%d", theirs))
+}
+
+// copyDescriptor returns a descriptor of our own of another process's open file.
+func copyDescriptor(pid, fd int) (int, error) {
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return nil, 0, gone(err)
+		return -1, gone(err)
 	}
 	defer unix.Close(process)
-	socket, err := unix.PidfdGetfd(process, fd, 0)
+	theirs, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
-		return nil, 0, gone(err)
+		return -1, gone(err)
+	}
+	return theirs, nil
+}
+
+// openNetNSOfSocket asks a socket of another process for its namespace (net/socket.c, SIOCGSKNS).
+func openNetNSOfSocket(pid, fd int) (*os.File, uint32, error) {
+	socket, err := copyDescriptor(pid, fd)
+	if err != nil {
+		return nil, 0, err
 	}
 	defer unix.Close(socket)
 	const siocgskns = 0x894c

@@ -20,8 +20,8 @@ const pinName = "entries_1"
 
 // pin is a directory in bpffs with what tracers know of sockets. It outlives them: a socket's entry goes with its socket,
 // all go when the directory is removed or the host restarts. Whoever writes holds a lock on the directory, which the
-// kernel takes away when that process ends, however it ends; so one tracer writes at a time, and readers know whether
-// one does.
+// kernel takes away when that process ends, however it ends; so one tracer at a time writes, and readers know
+// whether there is one.
 type pin struct {
 	path string
 	dir  *os.File
@@ -47,7 +47,7 @@ func openPin(path string) (_ *pin, err error) {
 }
 
 // take makes the map of a predecessor ours, if there is one that fits.
-func (p *pin) take(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (close func() error, err error) {
+func (p *pin) take(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (release func() error, err error) {
 	entries, err := ebpf.LoadPinnedMap(filepath.Join(p.path, pinName), nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		return func() error { return nil }, nil

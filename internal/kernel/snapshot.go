@@ -46,7 +46,9 @@ func OpenSnapshots(o SnapshotOptions) (*Snapshots, error) {
 	if s.clock, err = clock.New(); err != nil {
 		return nil, err
 	}
-	programs := []string{snapshotProgListSockets, snapshotProgListHolders, snapshotProgListNamespaces}
+	programs := []string{
+		snapshotProgListSockets, snapshotProgListHolders, snapshotProgListHeld, snapshotProgListNamespaces,
+	}
 	if s.walks, err = openWalks(&o, wantedMask(o.States), programs); err != nil {
 		return nil, err
 	}
@@ -64,8 +66,9 @@ func wantedMask(states tcp.StateSet) uint32 {
 	return uint32(states | tcp.SetOf(tcp.Listen))
 }
 
-// Take looks at every socket once. One that is there before and after is in the result exactly once; one that comes or
-// goes meanwhile may be. An error means that a part could not be seen.
+// Take looks at every socket. One that is there before and after is in the result exactly once, if a process holds it all
+// the time, or if it does not come from or go to Close meanwhile, and, before 6.17, the kernel does not skip it under
+// churn; one that comes or goes may be. An error means that a part could not be seen.
 func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 	began := time.Now()
 	snapshot := &tcp.Snapshot{Time: s.clock.At(s.clock.Refresh())}
@@ -82,6 +85,11 @@ func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 		return nil, err
 	}
 	sockets.merge(holders.found)
+	if missing := sockets.missing(holders.held); len(missing) > 0 {
+		if err := s.walks.walk(snapshotProgListHeld, missingSink{found: sockets, cookies: missing}); err != nil {
+			return nil, err
+		}
+	}
 	sockets.join(holders.held)
 	snapshot.Sockets = slices.DeleteFunc(sockets.sockets, func(socket tcp.Socket) bool {
 		return !s.wants(&socket, visited)
@@ -121,6 +129,19 @@ type socketSink struct {
 
 func (s socketSink) full(row *snapshotFullRow)   { s.found.full(row) }
 func (s socketSink) bare(row *snapshotSocketRow) { s.found.bare(row) }
+
+// missingSink takes of the held sockets those that are missing.
+type missingSink struct {
+	noRows
+	found   *found
+	cookies map[uint64]bool
+}
+
+func (s missingSink) full(row *snapshotFullRow) {
+	if s.cookies[row.Head.Cookie] {
+		s.found.full(row)
+	}
+}
 
 // holderSink takes what iter/task_file shows.
 type holderSink struct {
@@ -168,21 +189,32 @@ func contains(namespaces []uint32, inode uint32) bool {
 	return ok
 }
 
-// expectedSockets returns how many full sockets of TCP the host has, by the kernel's own count (net/ipv4/proc.c,
-// sockstat_seq_show): a bit more room than is needed costs less than to make room again and again.
+// expectedSockets returns about how many sockets of TCP the host has, by the kernel's own count of full ones and of our
+// namespace's minisocks (net/ipv4/proc.c, sockstat_seq_show): a bit more room than is needed costs less than to make room
+// again and again.
 func expectedSockets() int {
 	text, err := os.ReadFile("/proc/net/sockstat")
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		if at := slices.Index(words, "alloc"); at > 0 && at+1 < len(words) && words[0] == "TCP:" {
-			n, err := strconv.ParseUint(words[at+1], 10, 24)
-			if err == nil {
-				return int(n + n/16)
-			}
+		if words := strings.Fields(line); len(words) > 0 && words[0] == "TCP:" {
+			n := numberAfter(words, "alloc") + numberAfter(words, "tw")
+			return n + n/16
 		}
 	}
 	return 0
+}
+
+// numberAfter returns the number behind a word, at most some millions; 0 if there is none.
+func numberAfter(words []string, word string) int {
+	at := slices.Index(words, word) + 1
+	if at == 0 || at == len(words) {
+		return 0
+	}
+	n, err := strconv.ParseUint(words[at], 10, 24)
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }

@@ -147,6 +147,7 @@ type snapshotSocketRow struct {
 const (
 	snapshotMapEntries           = "entries"
 	snapshotProgCountSockets     = "count_sockets"
+	snapshotProgListHeld         = "list_held"
 	snapshotProgListHolders      = "list_holders"
 	snapshotProgListNamespaces   = "list_namespaces"
 	snapshotProgListSockets      = "list_sockets"
@@ -210,6 +211,7 @@ type snapshotSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type snapshotProgramSpecs struct {
 	CountSockets   *ebpf.ProgramSpec `ebpf:"count_sockets"`
+	ListHeld       *ebpf.ProgramSpec `ebpf:"list_held"`
 	ListHolders    *ebpf.ProgramSpec `ebpf:"list_holders"`
 	ListNamespaces *ebpf.ProgramSpec `ebpf:"list_namespaces"`
 	ListSockets    *ebpf.ProgramSpec `ebpf:"list_sockets"`
@@ -298,6 +300,7 @@ type snapshotVariables struct {
 // It can be passed to loadSnapshotObjects or ebpf.CollectionSpec.LoadAndAssign.
 type snapshotPrograms struct {
 	CountSockets   *ebpf.Program `ebpf:"count_sockets"`
+	ListHeld       *ebpf.Program `ebpf:"list_held"`
 	ListHolders    *ebpf.Program `ebpf:"list_holders"`
 	ListNamespaces *ebpf.Program `ebpf:"list_namespaces"`
 	ListSockets    *ebpf.Program `ebpf:"list_sockets"`
@@ -306,6 +309,7 @@ type snapshotPrograms struct {
 func (p *snapshotPrograms) Close() error {
 	return _SnapshotClose(
 		p.CountSockets,
+		p.ListHeld,
 		p.ListHolders,
 		p.ListNamespaces,
 		p.ListSockets,
