@@ -31,7 +31,7 @@ type pin struct {
 func openPin(path string) (_ *pin, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(path), &st); err != nil || st.Type != unix.BPF_FS_MAGIC {
-		return nil, fmt.Errorf("%s is not in bpffs: mount -t bpf bpf %s", path, filepath.Dir(path))
+		return nil, fmt.Errorf("%s is not in bpffs: mount -t bpf none %s", path, filepath.Dir(path))
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("make place for what is known of sockets: %w", err)
