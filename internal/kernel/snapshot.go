@@ -91,12 +91,25 @@ func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 		}
 	}
 	sockets.join(holders.held)
-	snapshot.Sockets = slices.DeleteFunc(sockets.sockets, func(socket tcp.Socket) bool {
-		return !s.wants(&socket, visited)
-	})
+	snapshot.Sockets = s.choose(sockets.sockets, visited)
 	snapshot.NetNS = visited
 	snapshot.Took = time.Since(began)
 	return snapshot, nil
+}
+
+// choose moves the sockets that are wanted to the front, and returns them.
+func (s *Snapshots) choose(sockets []tcp.Socket, visited []uint32) []tcp.Socket {
+	n := 0
+	for i := range sockets {
+		if !s.wants(&sockets[i], visited) {
+			continue
+		}
+		if n < i {
+			sockets[n] = sockets[i]
+		}
+		n++
+	}
+	return sockets[:n]
 }
 
 func (s *Snapshots) wants(socket *tcp.Socket, visited []uint32) bool {
