@@ -38,6 +38,7 @@ func main() {
 		OpenSnapshots:  openSnapshots,
 		OpenCounter:    openCounter,
 		CountStates:    kernel.CountStates,
+		PinDir:         kernel.PinDir,
 		Keep:           privilege.Keep,
 		Version:        version,
 	}, os.Args[1:]))

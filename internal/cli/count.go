@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,12 +12,16 @@ import (
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-const countHelp = `Count the TCP sockets of the host by state, in all network namespaces. All states
-are shown, at zero, too. Minisocks and requests count as what they stand for, as
-in ss; ZOMBIE are sockets in CLOSE whose connection is over and whose descriptor
-is still open.
+// countName is how the command is called.
+const countName = "count"
 
-With a STATE, or one of ss's groups, it prints the bare number.
+const countHelp = `Count the TCP sockets of the host by state, in all network namespaces. All
+states are shown, at zero, too. Minisocks and requests count as what they stand
+for, as in ss; ZOMBIE are sockets in CLOSE whose connection is over and whose
+descriptor is still open.
+
+With a STATE it prints the bare number of that line; of several by commas, or of
+one of ss's groups, the sum. It may be ZOMBIE.
 
 ` + filterHelp + `
 
@@ -36,7 +39,7 @@ const countExamples = `  tcptrail count                                  a line 
 type countFlags struct {
 	selectFlags
 	outputFlags
-	by       string
+	by       []census.Key
 	top      uint64
 	interval time.Duration
 	matrix   bool
@@ -47,8 +50,7 @@ type countFlags struct {
 type countPlan struct {
 	selection *selection
 	looks     looks
-	only      tcp.StateSet // print the number of these alone; 0: not asked for
-	zombies   bool         // print that of zombies alone
+	bare      *lines // print their number alone; nil: not asked for
 	keys      []census.Key
 	top       int
 	interval  time.Duration // 0: once
@@ -59,21 +61,24 @@ type countPlan struct {
 func newCount(env *Env) *cobra.Command {
 	var flags countFlags
 	cmd := &cobra.Command{
-		Use:                   "count [flags] [STATE] [FILTER]",
+		Use:                   countName + " [flags] [STATE] [FILTER]",
 		Short:                 "Count sockets: by state, by anything, live",
 		Long:                  countHelp,
 		Example:               countExamples,
-		ValidArgsFunction:     completeStates,
+		ValidArgsFunction:     completeCount,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := flags.plan(env, args)
-			if err != nil {
-				return explainFilter(cmd, args, err)
+			run := func() error {
+				plan, err := flags.plan(env, args)
+				if err != nil {
+					return explainFilter(cmd, err)
+				}
+				return runCount(env, plan)
 			}
-			if plan.interval > 0 {
-				return runLive(env, plan)
+			if flags.interval > 0 {
+				return run()
 			}
-			return runCount(env, plan)
+			return untilInterrupted(env, run)
 		},
 	}
 	flags.define(cmd)
@@ -86,7 +91,7 @@ func (f *countFlags) define(cmd *cobra.Command) {
 	f.defineConnection(s)
 	f.defineState(s, "states, as CLOSE_WAIT or ss's groups")
 	f.definePlace(s)
-	s.Var(word{&f.by, "keys"}, "by", "state, remote-addr, remote-port, local-addr,\nlocal-port, process, pid, uid, cgroup, netns;\nany of them, joined by commas")
+	s.Var(keys{&f.by}, "by", "state, remote-addr, remote-port, local-addr,\nlocal-port, process, pid, uid, cgroup, netns;\nany of them, joined by commas")
 	s.VarP(count{&f.top}, "top", "n", "with --by, the largest groups alone; 0 is all")
 	s.VarP(period{&f.interval}, "interval", "i", "count again and again, as 1s")
 	s.BoolVar(&f.matrix, "matrix", false, "with --interval, each transition's number, too")
@@ -97,52 +102,44 @@ func (f *countFlags) define(cmd *cobra.Command) {
 }
 
 func (f *countFlags) plan(env *Env, args []string) (*countPlan, error) {
-	p := &countPlan{top: int(min(f.top, maxTop)), interval: f.interval, matrix: f.matrix, duration: f.duration}
+	p := &countPlan{
+		keys: f.by, top: int(min(f.top, maxTop)), interval: f.interval, matrix: f.matrix, duration: f.duration,
+	}
 	var err error
 	if p.looks, err = f.check(env); err != nil {
 		return nil, err
 	}
-	if f.by != "" {
-		if p.keys, err = census.ParseKeys(f.by); err != nil {
-			return nil, fmt.Errorf("--by: %w", err)
+	if len(args) > 0 {
+		if l, ok := parseLines(args[0]); ok {
+			p.bare, args = &l, args[1:]
 		}
 	}
-	args = p.takeState(args)
 	if err := p.checkTogether(f); err != nil {
 		return nil, err
 	}
-	p.selection, err = f.resolve(env, args)
+	if p.selection, err = f.resolve(env, args); err != nil {
+		return nil, err
+	}
+	if p.bare != nil {
+		p.selection.only = p.bare.where()
+	}
+	if p.interval > 0 {
+		err = p.selection.needsTransitions("leave it out with --interval")
+	}
 	return p, err
 }
-
-// takeState takes the state that the arguments begin with, if they do, and returns the others.
-func (p *countPlan) takeState(args []string) []string {
-	if len(args) == 0 {
-		return args
-	}
-	if strings.EqualFold(args[0], "zombie") {
-		p.zombies = true
-		return args[1:]
-	}
-	states, err := tcp.ParseStates(args[0])
-	if err != nil {
-		return args
-	}
-	p.only = states
-	return args[1:]
-}
-
-func (p *countPlan) isBare() bool { return p.only != 0 || p.zombies }
 
 // checkTogether refuses flags that have nothing to say to each other.
 func (p *countPlan) checkTogether(f *countFlags) error {
 	switch {
-	case p.isBare() && (p.keys != nil || p.interval > 0):
+	case p.bare != nil && (p.keys != nil || p.interval > 0):
 		return errors.New("with a STATE count prints one number: for --by and --interval write it as a filter, as state close-wait")
 	case p.keys != nil && p.interval > 0:
 		return errors.New("--by and --interval do not go together: use one of them")
 	case f.top > 0 && p.keys == nil:
 		return errors.New("--top goes with --by: it is the number of groups")
+	case p.interval > 0 && p.interval < minInterval:
+		return fmt.Errorf("--interval %v: use %v or more", p.interval, minInterval)
 	case f.matrix && p.interval == 0:
 		return errors.New("--matrix goes with --interval: transitions take time")
 	case f.duration > 0 && p.interval == 0:
@@ -153,14 +150,18 @@ func (p *countPlan) checkTogether(f *countFlags) error {
 
 func runCount(env *Env, p *countPlan) error {
 	switch {
+	case p.interval > 0:
+		return runLive(env, p)
 	case p.keys != nil:
 		return runBreakdown(env, p)
-	case p.isBare():
-		return runBare(env, p)
 	}
-	counts, err := p.selection.count(env, 0)
+	counts, err := p.selection.count(env)
 	if err != nil {
 		return err
+	}
+	if p.bare != nil {
+		_, err = fmt.Fprintln(env.Stdout, p.bare.number(counts))
+		return wrote(err)
 	}
 	return wrote(output.WriteCounts(env.Stdout, counts, time.Now().UnixNano(), p.looks.counts()))
 }
@@ -169,33 +170,10 @@ func (l looks) counts() output.CountOptions {
 	return output.CountOptions{Format: l.format, Header: l.header, Color: l.color, Width: l.width}
 }
 
-// runBare prints one number.
-func runBare(env *Env, p *countPlan) error {
-	states := p.only
-	if p.zombies {
-		states = tcp.SetOf(tcp.Close)
-	}
-	counts, err := p.selection.count(env, states)
-	if err != nil {
-		return err
-	}
-	var n uint64
-	if p.zombies {
-		n = counts.Zombies
-	} else {
-		n = counts.Of(p.only)
-	}
-	_, err = fmt.Fprintln(env.Stdout, n)
-	return wrote(err)
-}
-
-// count counts what is selected by state; only is which states will be looked at, 0 all.
-func (s *selection) count(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
+// count counts what is selected by state.
+func (s *selection) count(env *Env) (*tcp.Counts, error) {
 	if s.isByState() {
-		return s.countInKernel(env, only)
-	}
-	if only != 0 && s.filter.States == 0 {
-		s.filter.States = only
+		return s.countInKernel(env)
 	}
 	snapshot, err := s.take(env)
 	if err != nil {
@@ -208,13 +186,11 @@ func (s *selection) count(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
 	return &counts, nil
 }
 
-func (s *selection) countInKernel(env *Env, only tcp.StateSet) (*tcp.Counts, error) {
+func (s *selection) countInKernel(env *Env) (*tcp.Counts, error) {
 	o := s.snapshotOptions()
-	if only != 0 {
-		o.States &= only
-	}
-	if only != 0 {
+	if s.only != 0 {
 		if counts, done, err := countQuickly(env, o); done {
+			counts.Keep(o.States)
 			return counts, err
 		}
 	}
@@ -236,6 +212,8 @@ func (s *selection) countInKernel(env *Env, only tcp.StateSet) (*tcp.Counts, err
 
 // runBreakdown counts by what the keys say.
 func runBreakdown(env *Env, p *countPlan) error {
+	defer collectLater()()
+	p.selection.note(env)
 	snapshot, err := p.selection.take(env)
 	if err != nil {
 		return err
@@ -264,11 +242,4 @@ func breakdownRows(b *census.Breakdown, top int, names census.Names) ([]output.C
 		groups[i] = output.Group{Values: g.Values(b.Keys(), names), Count: g.Count, Oldest: g.Oldest}
 	}
 	return columns, groups
-}
-
-func completeStates(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return fixed(stateNames()...)(cmd, args, toComplete)
 }

@@ -43,11 +43,14 @@ type Env struct {
 	OpenCounter   func(kernel.SnapshotOptions) (Counter, error)
 	// CountStates counts without loading anything.
 	CountStates func(kernel.SnapshotOptions) (tcp.Counts, error)
+	// PinDir is where tracers keep their state for others; "" is nowhere.
+	PinDir string
 	// Keep drops all capabilities but those given, for the rest of the process's life.
 	Keep    func(privilege.Set) error
 	Version string
 
-	drain time.Duration // instead of drainLimit, for tests
+	drain time.Duration    // instead of drainLimit, for tests
+	now   func() time.Time // instead of time.Now, for tests
 }
 
 // drainLimit returns how long to wait for an output that is stuck.
@@ -56,6 +59,14 @@ func (e *Env) drainLimit() time.Duration {
 		return e.drain
 	}
 	return drainLimit
+}
+
+// clock returns what tells the time.
+func (e *Env) clock() func() time.Time {
+	if e.now != nil {
+		return e.now
+	}
+	return time.Now
 }
 
 func (e *Env) terminalHeight() int {

@@ -54,6 +54,7 @@ type traceFlags struct {
 	limit    uint64
 	duration time.Duration
 	buffer   int
+	pin      bool
 	ready    string
 }
 
@@ -64,6 +65,7 @@ type tracePlan struct {
 	limit     uint64        // 0: none
 	duration  time.Duration // 0: no end
 	ringBytes int
+	pin       bool
 	ready     string
 }
 
@@ -83,6 +85,7 @@ func (f *traceFlags) define(cmd *cobra.Command) {
 	s.VarP(count{&f.limit}, "limit", "n", "end after this many transitions; 0 is never")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
 	s.Var(size{&f.buffer}, "buffer", "memory between kernel and tracer")
+	s.BoolVar(&f.pin, "pin", false, "keep ages and owners in bpffs, for list and trace")
 	s.StringVar(&f.ready, "ready-file", "", "write our pid to this file when tracing has begun")
 	_ = s.MarkHidden("ready-file")
 	s.Lookup("time").NoOptDefVal = output.Full.String()
@@ -127,7 +130,7 @@ func fixed(values ...cobra.Completion) cobra.CompletionFunc {
 
 // plan checks the flags and the filter and turns them into what to do. Every error names what would be right.
 func (f *traceFlags) plan(env *Env, args []string) (*tracePlan, error) {
-	p := &tracePlan{limit: f.limit, duration: f.duration, ringBytes: f.buffer, ready: f.ready}
+	p := &tracePlan{limit: f.limit, duration: f.duration, ringBytes: f.buffer, pin: f.pin, ready: f.ready}
 	var err error
 	if p.output, err = f.outputOptions(env); err != nil {
 		return nil, err
@@ -135,10 +138,7 @@ func (f *traceFlags) plan(env *Env, args []string) (*tracePlan, error) {
 	if p.selection, err = f.resolve(env, args); err != nil {
 		return nil, err
 	}
-	if word, column, ok := p.selection.expr.NeedsSocket(); ok {
-		return nil, fmt.Errorf("filter, column %d: no transition says %s: use it with list or count", column, word)
-	}
-	return p, nil
+	return p, p.selection.needsTransitions("use it with list or count")
 }
 
 func (f *traceFlags) outputOptions(env *Env) (output.Options, error) {

@@ -26,6 +26,7 @@ type follower struct {
 	budget    budget
 	counts    tcp.Counts
 	last      time.Time
+	now       func() time.Time
 	done      chan error // of reading
 
 	mu          sync.Mutex
@@ -33,20 +34,23 @@ type follower struct {
 }
 
 func newFollower(env *Env, s *selection) (_ *follower, err error) {
-	f := &follower{selection: s, pushed: s.filter, budget: budget{share: followerShare}, done: make(chan error, 1)}
-	f.rest = s.expr.Push(&f.pushed)
-	if word, _, ok := f.rest.NeedsSocket(); ok {
-		return nil, usageError{errors.New("no transition says " + word + ": leave it out with --interval")}
+	f := &follower{
+		selection: s, pushed: s.filter, budget: budget{share: followerShare}, now: env.clock(), done: make(chan error, 1),
 	}
+	f.rest = s.expr.Push(&f.pushed)
 	if f.source, err = env.Open(kernel.Options{Filter: f.pushed}); err != nil {
 		return nil, err
 	}
 	o := s.snapshotOptions()
 	o.Tracer, _ = f.source.(*kernel.Tracer) // in tests there is none
 	if f.snapshots, err = env.OpenSnapshots(o); err != nil {
-		return nil, errors.Join(err, f.source.Close())
+		return nil, errors.Join(err, f.source.Stop(), f.source.Close())
 	}
 	go func() { f.done <- f.read() }()
+	// For filters that ask for the owner: transitions of older sockets have one from here on.
+	if _, err := f.source.Adopt(); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	return f, nil
 }
 
@@ -77,11 +81,11 @@ func (f *follower) take() (transitions [tcp.States + 1][tcp.States + 1]uint64) {
 func (f *follower) sample() (output.LiveSample, error) {
 	select {
 	case err := <-f.done:
-		f.done <- err
+		f.done <- kernel.ErrStopped // so that close does not tell it again
 		return output.LiveSample{}, err
 	default:
 	}
-	began := time.Now()
+	began := f.now()
 	looked := f.budget.due(began)
 	if looked {
 		snapshot, err := f.snapshots.Take()
@@ -94,13 +98,13 @@ func (f *follower) sample() (output.LiveSample, error) {
 				f.counts.Count(s)
 			}
 		}
-		f.budget.spent(began, time.Now())
+		f.budget.spent(began, f.now())
 	}
 	stats, err := f.source.Stats()
 	if err != nil {
 		return output.LiveSample{}, err
 	}
-	now := time.Now()
+	now := f.now()
 	s := output.LiveSample{
 		Time: now.UnixNano(), Counts: f.counts, Transitions: f.take(), Missed: stats.Missed, Lost: stats.Lost,
 		Reconciled: looked,

@@ -14,6 +14,10 @@ import (
 // CPU at most. Gauges are exact between two counts; minisocks, requests and zombies are as of the last one.
 const gaugeShare = 50
 
+// orphaned are the states in which a socket may outlive all processes of its network namespace. The namespace then lives by
+// it alone, and nobody can enter it to count.
+var orphaned = tcp.SetOf(tcp.FinWait1, tcp.FinWait2, tcp.Closing, tcp.LastAck)
+
 // gauges count the whole host by the kernel's own counts of transitions, and check them against its tables. Nothing is
 // done in user space for a transition.
 type gauges struct {
@@ -23,6 +27,7 @@ type gauges struct {
 	view    census.View
 	budget  budget
 	last    *reading
+	now     func() time.Time
 }
 
 // reading is what the kernel had counted at a time.
@@ -33,7 +38,9 @@ type reading struct {
 }
 
 func newGauges(env *Env) (_ *gauges, err error) {
-	g := &gauges{budget: budget{share: gaugeShare}}
+	g := &gauges{
+		budget: budget{share: gaugeShare}, now: env.clock(), check: census.Reconciler{Unseen: orphaned},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
@@ -66,7 +73,7 @@ func (g *gauges) read() (*reading, error) {
 		return nil, err
 	}
 	return &reading{
-		at: time.Now(), stats: stats,
+		at: g.now(), stats: stats,
 		flow: census.Flow{Transitions: stats.Transitions, Adopted: stats.Adopted, Gone: stats.Gone},
 	}, nil
 }
@@ -98,7 +105,7 @@ func (g *gauges) sample() (output.LiveSample, error) {
 // reconcile counts the sockets in the kernel's tables and moves the gauges if they are wrong, which a second count has to
 // confirm: a socket is in a state for a moment before it is in the tables. It returns the latest reading.
 func (g *gauges) reconcile(before *reading) (*reading, error) {
-	began := time.Now()
+	began := g.now()
 	tally, after, err := g.count()
 	if err != nil {
 		return nil, err
@@ -112,7 +119,7 @@ func (g *gauges) reconcile(before *reading) (*reading, error) {
 	}
 	g.view.Rest = tcp.Counts{States: tally.Bare, Zombies: tally.Zombies}
 	g.view.Rest.States[tcp.Close] = tally.Full[tcp.Close]
-	g.budget.spent(began, time.Now())
+	g.budget.spent(began, g.now())
 	return after, nil
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,13 +17,14 @@ how long, its queues, who owns it and by what evidence.
 ` + filterHelp + `
 
 Columns of the table:
-  STATE   as ss has it, and ZOMBIE for a socket in CLOSE whose connection is over
+  STATE   the kernel's; ZOMBIE for a socket in CLOSE whose connection is over
           and whose descriptor is still open
   AGE     time in the state; with >= or <= what the kernel's notes prove of a
           socket that no tracer has watched; "-" when they prove nothing
-  RECV-Q  bytes that the process has not read, SEND-Q bytes that the peer has not
-          acknowledged; of a listener connections that wait for accept() and how
-          many may
+  RECV-Q  bytes that the process has not read; of a listener, connections that
+          wait for accept()
+  SEND-Q  bytes that the peer has not acknowledged; of a listener, how many
+          connections may wait
   VIA     what proves the owner: connect, listen, accept, close, or fd, a
           descriptor on the socket
 
@@ -62,14 +62,16 @@ func newList(env *Env) *cobra.Command {
 		Short:                 "List sockets: state, age, queues, owner",
 		Long:                  listHelp,
 		Example:               listExamples,
-		ValidArgsFunction:     cobra.NoFileCompletions,
+		ValidArgsFunction:     completeFilter,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := flags.plan(env, args)
-			if err != nil {
-				return explainFilter(cmd, args, err)
-			}
-			return runList(env, plan)
+			return untilInterrupted(env, func() error {
+				plan, err := flags.plan(env, args)
+				if err != nil {
+					return explainFilter(cmd, err)
+				}
+				return runList(env, plan)
+			})
 		},
 	}
 	flags.define(cmd)
@@ -83,7 +85,7 @@ func (f *listFlags) define(cmd *cobra.Command) {
 	f.defineConnection(s)
 	f.defineState(s, "states, as CLOSE_WAIT or ss's groups")
 	f.definePlace(s)
-	s.Var(word{&f.sort, "order"}, "sort", "age, recvq, sendq, rtt, retrans, state, local,\nremote, pid or comm; - before it reverses")
+	s.Var(word{&f.sort, "order"}, "sort", "age, recvq, sendq, rtt, retrans, state, local,\nremote, pid or comm; -age is reversed")
 	s.VarP(count{&f.top}, "top", "n", "the first so many alone; 0 is all")
 	s.BoolVar(&f.holders, "holders", false, "a line for each descriptor on a socket")
 	f.outputFlags.define(s)
@@ -108,6 +110,8 @@ func (f *listFlags) plan(env *Env, args []string) (*listPlan, error) {
 const maxTop = 1 << 31
 
 func runList(env *Env, p *listPlan) error {
+	defer collectLater()()
+	p.selection.note(env)
 	snapshot, err := p.selection.take(env)
 	if err != nil {
 		return err
@@ -143,7 +147,9 @@ func (s *selection) take(env *Env) (*tcp.Snapshot, error) {
 	if err := keep(env, listPrivileges); err != nil {
 		return nil, err
 	}
-	source, err := env.OpenSnapshots(s.snapshotOptions())
+	o := s.snapshotOptions()
+	o.Pin = env.PinDir
+	source, err := env.OpenSnapshots(o)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +157,22 @@ func (s *selection) take(env *Env) (*tcp.Snapshot, error) {
 	if err = errors.Join(err, source.Close()); err != nil {
 		return nil, err
 	}
-	snapshot.Sockets = slices.DeleteFunc(snapshot.Sockets, func(socket tcp.Socket) bool { return !s.selects(&socket) })
+	snapshot.Sockets = s.choose(snapshot.Sockets)
 	return snapshot, nil
+}
+
+// choose moves those that are selected to the front, and returns them. It works in place, as a function of each would have
+// to be given a copy, which is more than all else that is done to a socket here.
+func (s *selection) choose(sockets []tcp.Socket) []tcp.Socket {
+	n := 0
+	for i := range sockets {
+		if !s.selects(&sockets[i]) {
+			continue
+		}
+		if n < i {
+			sockets[n] = sockets[i]
+		}
+		n++
+	}
+	return sockets[:n]
 }

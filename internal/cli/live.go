@@ -3,16 +3,17 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/output"
 )
 
-// sampler takes samples of how many sockets there are. It is for one goroutine, but for stop.
+// minInterval is the shortest interval: nobody reads faster, and the kernel's tables are not to be looked at for nothing.
+const minInterval = 10 * time.Millisecond
+
+// sampler takes samples of how many sockets there are. It is for one goroutine at a time.
 type sampler interface {
-	// sample returns how things are, and how long it took to look at the sockets themselves, if that was done.
+	// sample returns how things are, and whether the sockets themselves were looked at.
 	sample() (output.LiveSample, error)
 	// close ends it and frees what it has.
 	close() error
@@ -31,18 +32,16 @@ func runLive(env *Env, p *countPlan) error {
 		CountOptions: p.looks.counts(), Matrix: p.matrix, Redraw: p.looks.width > 0 && env.Getenv("TERM") != "dumb",
 		Height: env.terminalHeight(), Location: time.Local,
 	})
-	return errors.Join(live(env, p, s, out), s.close())
+	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return live(p.interval, s, out, stop) })
+	if stuck {
+		return err // the sampler is still in use: what the process leaves behind, the kernel frees
+	}
+	return errors.Join(err, s.close())
 }
 
 // live prints a sample at once and then one each interval.
-func live(env *Env, p *countPlan, s sampler, out *output.Live) error {
-	var end <-chan time.Time
-	if p.duration > 0 {
-		timer := time.NewTimer(p.duration)
-		defer timer.Stop()
-		end = timer.C
-	}
-	ticker := time.NewTicker(p.interval)
+func live(interval time.Duration, s sampler, out *output.Live, stop <-chan struct{}) error {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		sample, err := s.sample()
@@ -52,26 +51,15 @@ func live(env *Env, p *countPlan, s sampler, out *output.Live) error {
 		if err := out.Sample(&sample); err != nil {
 			return wrote(err)
 		}
-		if !waitForTick(env, ticker.C, end) {
-			return nil
-		}
-	}
-}
-
-// waitForTick returns false when it is time to end instead.
-func waitForTick(env *Env, tick, end <-chan time.Time) bool {
-	for {
 		select {
-		case <-tick:
-			return true
-		case <-end:
-			return false
-		case <-env.Gone:
-			return false
-		case signal := <-env.Signals:
-			if signal != os.Signal(syscall.SIGUSR1) { // which asks trace for a summary: here there is one each interval
-				return false
-			}
+		case <-stop:
+			return nil
+		case <-ticker.C:
+		}
+		select {
+		case <-stop: // and not one sample more
+			return nil
+		default:
 		}
 	}
 }

@@ -66,7 +66,7 @@ func isTimeStyle(word string) bool {
 func oneLine(text string) string {
 	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) { // a control character, or one that hides or turns round what is beside it
 			return '?'
 		}
 		return r

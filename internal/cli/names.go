@@ -38,6 +38,9 @@ func (r resolver) Interface(name string) (uint32, error) { return r.fs.Interface
 func (r resolver) User(name string) (uint32, error)      { return r.fs.User(name) }
 
 func (r resolver) PID(arg string) (uint32, error) {
+	if !r.fs.IsHostPIDNS() {
+		return 0, errNotHostPIDNS
+	}
 	if arg == "self" {
 		return uint32(os.Getpid()), nil
 	}

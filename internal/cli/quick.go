@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
-	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -14,8 +13,8 @@ func countQuickly(env *Env, o kernel.SnapshotOptions) (*tcp.Counts, bool, error)
 	if o.States.Has(tcp.Close) {
 		return nil, false, nil // in none of the kernel's tables
 	}
-	if err := keep(env, privilege.Trace|privilege.Namespaces); err != nil {
-		return nil, true, err
+	if err := keep(env, listPrivileges); err != nil {
+		return &tcp.Counts{}, true, err
 	}
 	counts, err := env.CountStates(o)
 	if errors.Is(err, errors.ErrUnsupported) {

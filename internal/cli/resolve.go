@@ -9,10 +9,12 @@ import (
 	"github.com/tcptrail/tcptrail/internal/proc"
 )
 
+var errNotHostPIDNS = errors.New("in a PID namespace the pids here are not the kernel's: use --comm or --cgroup, or run on the host")
+
 // resolve turns what the flags name on this host into numbers, and refuses what is not there.
 func resolve(fs proc.FS, f *selectFlags, to *filter.Filter) (err error) {
 	if len(f.pids) > 0 && !fs.IsHostPIDNS() {
-		return errors.New("--pid: in a PID namespace the pids here are not the kernel's: use --comm or --cgroup, or run on the host")
+		return fmt.Errorf("--pid: %w", errNotHostPIDNS)
 	}
 	if to.PIDs, err = look("pid", f.pids, fs.PID); err != nil {
 		return err

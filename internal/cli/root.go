@@ -21,7 +21,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.Use = "tcptrail [flags] [FILTER]"
 	root.Args = cobra.ArbitraryArgs
 	root.Short = "Trace every TCP transition with its true owner"
-	root.Long = rootHelp + "\n\n" + legend
+	root.Long = rootHelp + "\n\n" + traceFilterHelp + "\n\n" + legend
 	root.Example = strings.ReplaceAll(root.Example, "tcptrail trace", "tcptrail")
 	root.Version = env.Version
 	root.SilenceErrors = true

@@ -12,6 +12,7 @@ import (
 	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -30,6 +31,7 @@ type selection struct {
 	filter filter.Filter
 	expr   *filter.Expr
 	host   filter.Host
+	only   tcp.StateSet // and these; 0: any
 }
 
 // defineProcess, defineConnection and definePlace declare the flags in the order in which help shows them; flags of one
@@ -78,16 +80,30 @@ func (f *selectFlags) resolve(env *Env, args []string) (*selection, error) {
 	return s, err
 }
 
-// selects says whether a socket is one of those.
-func (s *selection) selects(socket *tcp.Socket) bool {
-	return s.filter.MatchSocket(socket, s.host) && s.expr.MatchSocket(socket, s.host)
+// note says on stderr what may be missing of processes.
+func (s *selection) note(env *Env) {
+	if !env.Proc.IsHostPIDNS() {
+		fmt.Fprintln(env.Stderr, "tcptrail: in a PID namespace: pids shown are the host's, and sockets of processes outside have no owner")
+	}
 }
 
-// isEverything says whether nothing but states and network namespaces narrow the selection, which the kernel decides.
+// selects says whether a socket is one of those.
+func (s *selection) selects(socket *tcp.Socket) bool {
+	return (s.only == 0 || s.only&socket.States() != 0) &&
+		s.filter.MatchSocket(socket, s.host) && s.expr.MatchSocket(socket, s.host)
+}
+
+// isByState says whether states and network namespaces alone narrow the selection, so that it can be counted without a
+// look at each socket.
 func (s *selection) isByState() bool {
 	rest := s.filter
 	rest.States, rest.NetNS = 0, nil
-	return s.expr == nil && isZero(&rest)
+	return s.expr == nil && isZero(&rest) && !isRequests(s.filter.States) && !isRequests(s.only)
+}
+
+// isRequests says whether states take requests from SYN_RECV, where all counts have them, and leave the others.
+func isRequests(states tcp.StateSet) bool {
+	return states.Has(tcp.NewSynRecv) && !states.Has(tcp.SynRecv)
 }
 
 func isZero(f *filter.Filter) bool {
@@ -99,8 +115,10 @@ func isZero(f *filter.Filter) bool {
 // snapshotOptions returns where to look: outside of it nothing is selected.
 func (s *selection) snapshotOptions() kernel.SnapshotOptions {
 	o := kernel.SnapshotOptions{States: s.expr.SocketStates(), NetNS: s.filter.NetNS}
-	if s.filter.States != 0 {
-		o.States &= s.filter.States
+	for _, states := range []tcp.StateSet{s.filter.States, s.only} {
+		if states != 0 {
+			o.States &= states
+		}
 	}
 	if only, ok := s.expr.SocketNetNS(); ok {
 		if o.NetNS == nil {
@@ -112,20 +130,48 @@ func (s *selection) snapshotOptions() kernel.SnapshotOptions {
 	return o
 }
 
+// needsTransitions refuses what no transition can answer, with the remedy.
+func (s *selection) needsTransitions(remedy string) error {
+	if word, column, ok := s.expr.NeedsSocket(); ok {
+		return fmt.Errorf("filter, column %d: no transition says %s: %s", column, word, remedy)
+	}
+	return nil
+}
+
+// privileges returns what matching needs as long as it goes on: to see which program another user's process runs takes
+// CAP_SYS_PTRACE (fs/proc/base.c, proc_pid_readlink).
+func (s *selection) privileges() privilege.Set {
+	if strings.Contains(s.expr.String(), "exe ") { // or a pattern that ends so, which then costs the privilege
+		return 1 << privilege.SysPtrace
+	}
+	return 0
+}
+
+// unknownWord is how filter's errors begin about a word that is none of the language.
+const unknownWord = "unknown word "
+
 // explainFilter says what may have been meant by arguments that are no filter.
-func explainFilter(cmd *cobra.Command, args []string, err error) error {
+func explainFilter(cmd *cobra.Command, err error) error {
 	var syntax *filter.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Column != 1 {
+	if !errors.As(err, &syntax) || syntax.Column != 1 || !strings.HasPrefix(syntax.What, unknownWord) {
 		return usageError{err}
 	}
+	word := strings.Fields(syntax.Text)[0]
 	// What follows a -T that stands alone was most likely meant for it: joinTime did not know it.
 	if f := cmd.Flags().Lookup("time"); f != nil && f.Changed && f.Value.String() == f.NoOptDefVal {
-		if _, err := output.ParseTimeStyle(args[0]); err != nil {
-			return usageError{fmt.Errorf("%q is neither a filter nor meant for --time: %w", args[0], err)}
+		if _, err := output.ParseTimeStyle(word); err != nil {
+			return usageError{fmt.Errorf("%q is neither a filter nor meant for --time: %w", word, err)}
 		}
 	}
-	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 {
-		return usageError{fmt.Errorf("%q is neither a command nor a filter: did you mean %q?", args[0], near[0])}
+	if _, ok := parseLines(word); ok {
+		return usageError{fmt.Errorf("%q is no filter: did you mean \"state %s\"?", word, word)}
+	}
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return usageError{fmt.Errorf("%q is neither a command nor a filter: did you mean %q?", word, near[0])}
+	}
+	if cmd.Name() == countName {
+		_, err := tcp.ParseStates(word)
+		return usageError{fmt.Errorf("%q is neither a filter nor a STATE: %w", word, err)}
 	}
 	return usageError{err}
 }

@@ -25,6 +25,7 @@ type session struct {
 	filter   filter.Filter // what the kernel decides of it, it has decided
 	rest     *filter.Expr  // what is left of the expression
 	host     filter.Host
+	lasting  privilege.Set // what matching needs to the end
 	limit    uint64
 	started  time.Time
 	out      *output.Writer // of the reading goroutine, as the next two
@@ -43,7 +44,11 @@ func runTrace(env *Env, p *tracePlan) error {
 	}
 	pushed := p.selection.filter
 	rest := p.selection.expr.Push(&pushed)
-	source, err := env.Open(kernel.Options{Filter: pushed, RingBytes: p.ringBytes})
+	o := kernel.Options{Filter: pushed, RingBytes: p.ringBytes}
+	if p.pin {
+		o.Pin = env.PinDir
+	}
+	source, err := env.Open(o)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func runTrace(env *Env, p *tracePlan) error {
 		fmt.Fprintf(env.Stderr, "tcptrail: in a PID namespace: pids shown are the host's, and older sockets of processes outside have no owner\n")
 	}
 	s := newSession(env, source, p)
-	s.filter, s.rest, s.host = pushed, rest, p.selection.host
+	s.filter, s.rest, s.host, s.lasting = pushed, rest, p.selection.host, p.selection.privileges()
 	err = errors.Join(s.run(p), s.summary(true))
 	if s.done != nil || s.adopted != nil {
 		return err // it is still in use: what the process leaves behind, the kernel frees
@@ -207,7 +212,7 @@ func (s *session) adopt(ready string) error {
 		fmt.Fprintf(s.env.Stderr, "tcptrail: %s: %d of them for want of %s\n",
 			privilege.TraceOptionalLoss, unknown, privilege.TraceOptional)
 	}
-	if err := keep(s.env, privilege.Trace); err != nil {
+	if err := keep(s.env, privilege.Trace|s.lasting); err != nil {
 		return err
 	}
 	if ready == "" {

@@ -57,6 +57,13 @@ func (f *fakeSource) count(s kernel.Stats) {
 	f.stats.Untracked += s.Untracked
 }
 
+// change changes the counters.
+func (f *fakeSource) change(how func(*kernel.Stats)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	how(&f.stats)
+}
+
 func (f *fakeSource) misused() bool { return f.wrong.Load() }
 
 func (f *fakeSource) Read(handle func(*tcp.Event)) error {

@@ -52,12 +52,12 @@ func explainFlag(cmd *cobra.Command, err error) error {
 func similarFlags(cmd *cobra.Command, name string) string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden && len(name) > 1 && (strings.Contains(f.Name, name) || strings.HasPrefix(name, f.Name)) {
+		if !f.Hidden && len(name) > 1 && (strings.Contains("-"+f.Name, "-"+name) || strings.HasPrefix(name, f.Name)) {
 			names = append(names, "--"+f.Name)
 		}
 	})
 	if len(names) == 0 {
-		return "see tcptrail --help"
+		return "see " + cmd.CommandPath() + " --help"
 	}
 	return "did you mean " + strings.Join(names, " or ") + "?"
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcptrail/tcptrail/internal/census"
 )
 
 // The values of flags, with the methods of pflag.Value. What they refuse, they refuse with what would be right. Set is
@@ -30,6 +32,31 @@ type word struct {
 func (w word) Set(text string) error { *w.to = text; return nil }
 func (w word) String() string        { return *w.to }
 func (w word) Type() string          { return w.name }
+
+// keys are what count tells sockets apart by. An empty value is refused, as in words.
+type keys struct{ to *[]census.Key }
+
+func (k keys) Set(text string) error {
+	if len(*k.to) > 0 {
+		text = k.String() + "," + text
+	}
+	parsed, err := census.ParseKeys(text)
+	if err != nil {
+		return err
+	}
+	*k.to = parsed
+	return nil
+}
+
+func (k keys) String() string {
+	var names []string
+	for _, key := range *k.to {
+		names = append(names, key.String())
+	}
+	return strings.Join(names, ",")
+}
+
+func (k keys) Type() string { return "keys" }
 
 // count is a whole number.
 type count struct{ to *uint64 }

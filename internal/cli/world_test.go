@@ -41,12 +41,14 @@ type world struct {
 	*testing.T
 	env     *Env
 	source  *fakeSource
+	look    *fakeLook
 	stdout  *screen
 	stderr  *screen
 	signals chan os.Signal
 	gone    chan struct{}
 	environ map[string]string
 	width   int // of the terminal; 0 for none
+	height  int
 	openErr error
 	keepErr error
 	opened  []kernel.Options // by each call of Open
@@ -56,21 +58,34 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		T: t, source: newFakeSource(), stdout: newScreen(), stderr: newScreen(), environ: map[string]string{},
+		T: t, source: newFakeSource(), look: &fakeLook{}, stdout: newScreen(), stderr: newScreen(), environ: map[string]string{},
 		signals: make(chan os.Signal, 8), gone: make(chan struct{}), exit: make(chan int, 1),
 	}
 	w.env = &Env{
 		Stdout: w.stdout, Stderr: w.stderr, Signals: w.signals, Gone: w.gone, Version: "v1.2.3",
 		Getenv:        func(name string) string { return w.environ[name] },
-		TerminalWidth: func() int { return w.width },
-		Proc:          proc.FS{Root: procTree(t)},
-		Keep:          func(set privilege.Set) error { w.kept = append(w.kept, set); return w.keepErr },
+		TerminalWidth: func() int { return w.width }, TerminalHeight: func() int { return w.height },
+		Proc: proc.FS{Root: procTree(t)},
+		Keep: func(set privilege.Set) error { w.kept = append(w.kept, set); return w.keepErr },
 		Open: func(o kernel.Options) (Source, error) {
 			w.opened = append(w.opened, o)
 			if w.openErr != nil {
 				return nil, w.openErr
 			}
 			return w.source, nil
+		},
+		OpenSnapshots: func(o kernel.SnapshotOptions) (Snapshots, error) {
+			w.look.opened("snapshots", w.kept, o)
+			return fakeSnapshots{w.look}, w.look.openErr
+		},
+		OpenCounter: func(o kernel.SnapshotOptions) (Counter, error) {
+			w.look.opened("counter", w.kept, o)
+			return fakeCounter{w.look}, w.look.openErr
+		},
+		CountStates: func(o kernel.SnapshotOptions) (tcp.Counts, error) {
+			w.look.opened("diag", w.kept, o)
+			tally, err := w.look.tally(), w.look.quickErr
+			return tally.Counts(), err
 		},
 	}
 	t.Cleanup(func() {
@@ -255,4 +270,16 @@ func events(n int) []tcp.Event {
 		all[i] = event(tcp.SynSent, tcp.Established)
 	}
 	return all
+}
+
+// inPIDNamespace makes a proc file system one of a container's.
+func inPIDNamespace(t *testing.T, root string) {
+	t.Helper()
+	dir := filepath.Join(root, "self", "ns")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("pid:[4026531999]", filepath.Join(dir, "pid")); err != nil {
+		t.Fatal(err)
+	}
 }
