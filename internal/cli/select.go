@@ -141,7 +141,7 @@ func (s *selection) needsTransitions(remedy string) error {
 // privileges returns what matching needs as long as it goes on: to see which program another user's process runs takes
 // CAP_SYS_PTRACE (fs/proc/base.c, proc_pid_readlink).
 func (s *selection) privileges() privilege.Set {
-	if strings.Contains(s.expr.String(), "exe ") { // or a pattern that ends so, which then costs the privilege
+	if s.expr.NeedsExe() {
 		return 1 << privilege.SysPtrace
 	}
 	return 0

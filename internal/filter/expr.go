@@ -106,16 +106,13 @@ func (x *Expr) NeedsSocket() (word string, column int, ok bool) {
 	return word, column, word != ""
 }
 
-// NeedsHolders says whether x asks for processes, so that a snapshot must know who holds which socket.
-func (x *Expr) NeedsHolders() bool {
+// NeedsExe says whether x asks for programs, so that the Host must be able to look at other users' processes.
+func (x *Expr) NeedsExe() bool {
 	if x == nil {
 		return false
 	}
 	return !visit(x.root, func(term node) bool {
-		switch term.(type) {
-		case pidTerm, commTerm, exeTerm:
-			return false
-		}
-		return true
+		_, ok := term.(exeTerm)
+		return !ok
 	})
 }

@@ -22,7 +22,7 @@ func TestNilExpr(t *testing.T) {
 	if !x.MatchEvent(&e, nil) || !x.MatchSocket(&s, nil) {
 		t.Error("nil does not match")
 	}
-	if x.Push(&Filter{}) != nil || x.String() != "" || x.NeedsHolders() || x.SocketStates() != everyState {
+	if x.Push(&Filter{}) != nil || x.String() != "" || x.NeedsExe() || x.SocketStates() != everyState {
 		t.Error("nil asks for something")
 	}
 	if _, _, ok := x.NeedsSocket(); ok {
@@ -94,14 +94,16 @@ func TestSocketNetNS(t *testing.T) {
 
 func TestNeeds(t *testing.T) {
 	tests := []struct {
-		text    string
-		word    string
-		column  int
-		holders bool
+		text   string
+		word   string
+		column int
+		exe    bool
 	}{
 		{"sport 22 and uid 0 and age > 5m", "", 0, false},
-		{"sport 22 and not ( pid 1 or recvq > 0 ) sendq > 0", "recvq", 29, true},
-		{"comm é dev lo", "dev", 8, true},
+		{"sport 22 and not ( pid 1 or recvq > 0 ) sendq > 0", "recvq", 29, false},
+		{"comm é dev lo", "dev", 8, false},
+		{"comm 'exe '", "", 0, false},
+		{"not ( sport 22 or exe != b )", "", 0, true},
 		{"exe é", "", 0, true},
 		{"state listen,zombie", "zombie", 1, false},
 		{"state close exclude zombie", "zombie", 13, false},
@@ -112,8 +114,8 @@ func TestNeeds(t *testing.T) {
 	for _, test := range tests {
 		x := mustParse(t, test.text)
 		word, column, ok := x.NeedsSocket()
-		if word != test.word || column != test.column || ok != (word != "") || x.NeedsHolders() != test.holders {
-			t.Errorf("%q: %q, %d, %t, holders %t", test.text, word, column, ok, x.NeedsHolders())
+		if word != test.word || column != test.column || ok != (word != "") || x.NeedsExe() != test.exe {
+			t.Errorf("%q: %q, %d, %t, exe %t", test.text, word, column, ok, x.NeedsExe())
 		}
 	}
 }
