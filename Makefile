@@ -65,7 +65,7 @@ bench: build ## Measure the tool's cost; ARGS passes arguments
 	go run -buildvcs=false $(EXEC) ./internal/bench $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME=30s
+fuzz: ## Run each fuzz target for FUZZTIME=30s, or as often as 100000x says
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "--- $$target in $${file%/*}"; \
