@@ -3,6 +3,8 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,7 +129,7 @@ func TestPrivilegedListCapabilities(t *testing.T) {
 	all := privilege.Trace | privilege.Namespaces
 	for args, want := range map[string]string{
 		"list -o csv --no-header": fmt.Sprintf(",%d,other,", actor.PID()), "count --by pid -o csv": fmt.Sprintf(",%d,1,1,", actor.PID()),
-		"count LISTEN": "1\n", "count": "LISTEN           1\n", "count LISTEN exe cli.test": "1\n",
+		"count LISTEN": "1\n", "count": "LISTEN           1\n", "count LISTEN exe " + ownProgram(t): "1\n",
 		"count -i 1s --duration 10ms": "LISTEN           1 ", "list --no-header comm other": "LISTEN",
 	} {
 		r := launch(t, asNobody(t, all), inNS(ns, strings.Fields(args)...)...)
@@ -143,10 +145,20 @@ func TestPrivilegedListCapabilities(t *testing.T) {
 	}
 }
 
+// ownProgram is the file that actors run, too.
+func ownProgram(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Base(path)
+}
+
 // The program that another user's process runs is known to the end of a trace.
 func TestPrivilegedTraceByProgram(t *testing.T) {
 	s := newStage(t)
-	ours := trace(t, nil, append(s.netns(), "-o", "csv", "--no-header", "exe", "cli.test")...)
+	ours := trace(t, nil, append(s.netns(), "-o", "csv", "--no-header", "exe", ownProgram(t))...)
 	none := trace(t, nil, append(s.netns(), "-o", "csv", "--no-header", "exe", "nobody")...)
 	s.talk()
 	ours.stop()
