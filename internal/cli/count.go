@@ -213,12 +213,7 @@ func (s *selection) countInKernel(env *Env) (*tcp.Counts, error) {
 // runBreakdown counts by what the keys say.
 func runBreakdown(env *Env, p *countPlan) error {
 	defer collectLater()()
-	p.selection.note(env)
-	snapshot, err := p.selection.take(env)
-	if err != nil {
-		return err
-	}
-	labels, err := newLabels(env.Proc)
+	snapshot, labels, err := p.selection.look(env)
 	if err != nil {
 		return err
 	}

@@ -111,12 +111,7 @@ const maxTop = 1 << 31
 
 func runList(env *Env, p *listPlan) error {
 	defer collectLater()()
-	p.selection.note(env)
-	snapshot, err := p.selection.take(env)
-	if err != nil {
-		return err
-	}
-	labels, err := newLabels(env.Proc)
+	snapshot, labels, err := p.selection.look(env)
 	if err != nil {
 		return err
 	}
@@ -140,6 +135,17 @@ func wrote(err error) error {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil
+}
+
+// look returns the sockets of now that are selected, and the names of what they have numbers of.
+func (s *selection) look(env *Env) (*tcp.Snapshot, *labels, error) {
+	s.note(env)
+	snapshot, err := s.take(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	labels, err := newLabels(env.Proc)
+	return snapshot, labels, err
 }
 
 // take returns the sockets of now that are selected.

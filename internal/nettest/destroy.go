@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,26 +16,7 @@ const (
 // Destroy ends a connection as ss -K does. It fails with EOPNOTSUPP on a kernel without CONFIG_INET_DIAG_DESTROY.
 func (ns *NS) Destroy(c *Conn) error {
 	return ns.Do(func() error {
-		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-		if err != nil {
-			return os.NewSyscallError("socket(NETLINK_SOCK_DIAG)", err)
-		}
-		defer func() { _ = unix.Close(fd) }()
-		if err := limitWaits(fd); err != nil {
-			return err
-		}
-		if err := unix.Sendto(fd, destroyRequest(c), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-			return os.NewSyscallError("sendto", err)
-		}
-		buf := make([]byte, dumpBuffer)
-		n, _, err := unix.Recvfrom(fd, buf, 0)
-		if err != nil {
-			return os.NewSyscallError("recvfrom", err)
-		}
-		if n < headerSize {
-			return errShort
-		}
-		if err := messageError(buf[headerSize:n], false); err != nil {
+		if err := order(unix.NETLINK_SOCK_DIAG, destroyRequest(c)); err != nil {
 			return fmt.Errorf("destroy socket %#x: %w", c.Cookie(), err)
 		}
 		return nil

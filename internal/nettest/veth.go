@@ -76,26 +76,7 @@ func interfaceFlags(name string) (uint16, error) {
 
 // addVeth makes a pair, one end in the thread's namespace and one in the other.
 func addVeth(other *NS) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-	if err != nil {
-		return os.NewSyscallError("socket(NETLINK_ROUTE)", err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	if err := limitWaits(fd); err != nil {
-		return err
-	}
-	if err := unix.Sendto(fd, vethRequest(other.fd), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return os.NewSyscallError("sendto", err)
-	}
-	buf := make([]byte, dumpBuffer)
-	n, _, err := unix.Recvfrom(fd, buf, 0)
-	if err != nil {
-		return os.NewSyscallError("recvfrom", err)
-	}
-	if n < headerSize {
-		return errShort
-	}
-	if err := messageError(buf[headerSize:n], false); err != nil {
+	if err := order(unix.NETLINK_ROUTE, vethRequest(other.fd)); err != nil {
 		return fmt.Errorf("add veth devices %s: %w", vethName, err)
 	}
 	return nil
