@@ -111,4 +111,5 @@ const (
 	ExitFailed      = 1 // something went wrong on the way
 	ExitUsage       = 2 // wrong use: nothing was loaded
 	ExitUnsupported = 3 // the kernel lacks a feature, or the process a privilege
+	ExitFound       = 4 // leaks --once has found something
 )

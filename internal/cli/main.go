@@ -23,6 +23,9 @@ func Main(env *Env, args []string) int {
 	if err == nil {
 		return ExitDone
 	}
+	if errors.Is(err, errFound) {
+		return ExitFound
+	}
 	fmt.Fprintf(own.Stderr, "tcptrail: %s\n", oneLine(err.Error()))
 	var syntax *filter.SyntaxError
 	if errors.As(err, &syntax) {

@@ -1,20 +1,13 @@
 package output
 
 import (
-	"bytes"
 	"io"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-// The sequences of ECMA-48 that a redrawn display needs beside its colors.
-const (
-	cursorHome  = "\x1b[H"
-	clearToEnd  = "\x1b[K" // of the line
-	clearBelow  = "\x1b[J" // the rest of the screen
-	liveSeconds = "2006-01-02 15:04:05"
-)
+const liveSeconds = "2006-01-02 15:04:05"
 
 // LiveSample is how many sockets are in each state at one moment, and what happened since the sample before.
 type LiveSample struct {
@@ -101,15 +94,7 @@ func (l *Live) draw(s *LiveSample) {
 		l.buf = append(l.buf, l.block...)
 		return
 	}
-	l.buf = append(l.buf, cursorHome...)
-	lines := 0
-	for line := range bytes.Lines(l.block) {
-		if lines++; l.o.Height > 0 && lines >= l.o.Height {
-			break // the last line is left to the cursor: a line feed there would scroll
-		}
-		l.buf = append(append(l.buf, line[:len(line)-1]...), clearToEnd+"\n"...)
-	}
-	l.buf = append(l.buf, clearBelow...)
+	l.buf = appendScreen(l.buf, l.block, l.o.Height)
 }
 
 // appendLiveJSON appends one sample as one object.

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tcptrail/tcptrail/internal/clock"
+	"github.com/tcptrail/tcptrail/internal/filter"
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/leak"
+	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/proc"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+const (
+	// huntShare is one part in how much of the time goes into snapshots while something is stuck.
+	huntShare = 20
+	// huntRefresh is how often what is stuck is looked at again, for its numbers to move and its end to be seen.
+	huntRefresh = 2 * time.Second
+	// huntPoll is the longest time without a look at what may be overdue by then: what enters meanwhile is not before its
+	// limit is over, so it need not be short unless a limit is.
+	huntPoll = time.Second
+)
+
+// errFound ends leaks --once, with its own exit code, when something is stuck.
+var errFound = errors.New("stuck sockets were found")
+
+// hunt looks for stuck sockets: events tell when sockets enter and leave what they may be stuck in, snapshots why.
+type hunt struct {
+	snapshots Snapshots
+	selection *selection
+	reporter  *leak.Reporter
+	clock     *clock.Wall
+	facts     leak.Facts
+	poll      time.Duration
+
+	mu      sync.Mutex // guards the watcher, which two goroutines use
+	watcher *leak.Watcher
+}
+
+func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
+	h := &hunt{selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
+	h.poll = min(huntPoll, p.limits.Shortest())
+	h.reporter = leak.NewReporter(h.watcher, leak.ReportOptions{Repeat: p.repeat, Unproven: p.once})
+	h.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !p.selection.selects(s) }, Until: leak.Never})
+	var err error
+	if h.clock, err = clock.New(); err != nil {
+		return nil, err
+	}
+	o := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir}
+	o.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
+	h.snapshots, err = env.OpenSnapshots(o)
+	return h, err
+}
+
+// look takes a snapshot and returns what there is to say, and the wall time.
+func (h *hunt) look() ([]leak.Finding, int64, error) {
+	snapshot, err := h.snapshots.Take()
+	if err != nil {
+		return nil, 0, err
+	}
+	now := h.clock.Refresh()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reporter.Report(now, snapshot, h.facts), h.clock.At(now), nil
+}
+
+// due returns whether a look is due, and when to ask again at the latest.
+func (h *hunt) due() (bool, time.Duration) {
+	now := h.clock.Refresh()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, next := h.watcher.Due(now)
+	return n > 0, max(0, time.Duration(next-now))
+}
+
+func (h *hunt) observe(e *tcp.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watcher.Observe(e)
+}
+
+func runLeaksOnce(env *Env, p *leaksPlan) error {
+	defer collectLater()()
+	p.selection.note(env)
+	if err := keep(env, listPrivileges); err != nil {
+		return err
+	}
+	h, err := newHunt(env, p, nil)
+	if err != nil {
+		return err
+	}
+	findings, at, err := h.look()
+	if err = errors.Join(err, h.snapshots.Close()); err != nil {
+		return err
+	}
+	labels, err := newLabels(env.Proc)
+	if err != nil {
+		return err
+	}
+	out := output.NewFindings(env.Stdout, p.findingOptions(labels))
+	if err := wrote(out.Report(findings, at)); err != nil {
+		return err
+	}
+	if len(findings) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func (p *leaksPlan) findingOptions(l *labels) output.FindingOptions {
+	return output.FindingOptions{
+		Format: p.looks.format, Color: p.looks.color, Width: p.looks.width, Names: l.ofList(), Location: time.Local,
+		Limits: p.limits,
+	}
+}
+
+// runLeaks watches until it is told to end.
+func runLeaks(env *Env, p *leaksPlan) error {
+	if err := keep(env, listPrivileges); err != nil {
+		return err
+	}
+	p.selection.note(env)
+	source, err := env.Open(kernel.Options{Filter: filter.Filter{States: p.limits.Events()}})
+	if err != nil {
+		return err
+	}
+	h, err := newHunt(env, p, source)
+	if err != nil {
+		return errors.Join(err, source.Stop(), source.Close())
+	}
+	t, err := newTeller(env, p)
+	if err != nil {
+		return errors.Join(err, h.snapshots.Close(), source.Stop(), source.Close())
+	}
+	done := make(chan error, 1)
+	go func() { done <- readAll(source, h.observe) }()
+	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return h.watch(source, t, stop) })
+	if stuck {
+		return err // all of it is still in use: what the process leaves behind, the kernel frees
+	}
+	err = errors.Join(err, source.Stop(), <-done)
+	return errors.Join(err, h.snapshots.Close(), source.Close())
+}
+
+// readAll reads until the source is stopped.
+func readAll(source Source, handle func(*tcp.Event)) error {
+	for {
+		if err := source.Read(handle); errors.Is(err, kernel.ErrStopped) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// watch looks whenever something may be overdue, and as long as something is, again and again.
+func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
+	if _, err := source.Adopt(); err != nil {
+		return err
+	}
+	b := budget{share: huntShare}
+	var lost uint64
+	for {
+		began := time.Now()
+		findings, at, err := h.look()
+		if err != nil {
+			return err
+		}
+		if err := t.tell(findings, at); err != nil {
+			return wrote(err)
+		}
+		b.spent(began, time.Now())
+		if !h.wait(source, &b, len(findings) > 0, &lost, stop) {
+			return nil
+		}
+	}
+}
+
+// wait returns when it is time to look again, and false when to end instead. A loss makes the clocks of some sockets
+// wrong, which a look puts right.
+func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-chan struct{}) bool {
+	refresh := time.Now().Add(huntRefresh)
+	for {
+		due, next := h.due()
+		if stats, err := source.Stats(); err == nil && stats.Lost > *lost {
+			*lost, due = stats.Lost, true
+		}
+		now := time.Now()
+		if found {
+			due, next = due || !now.Before(refresh), min(next, refresh.Sub(now))
+		}
+		if due && b.due(now) {
+			return true
+		}
+		if due {
+			next = b.next.Sub(now)
+		}
+		timer := time.NewTimer(min(max(next, time.Millisecond), h.poll))
+		select {
+		case <-stop:
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}
+
+// teller prints what a look has found: all of it in place on a terminal, else a line for each change.
+type teller struct {
+	out    *output.Findings
+	screen *output.Screen // nil when stdout is no terminal
+}
+
+func newTeller(env *Env, p *leaksPlan) (*teller, error) {
+	labels, err := newLabels(env.Proc)
+	if err != nil {
+		return nil, err
+	}
+	t := &teller{}
+	if p.looks.width > 0 && p.looks.format != output.JSON && env.Getenv("TERM") != "dumb" {
+		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
+		t.out = output.NewFindings(t.screen, p.findingOptions(labels))
+		return t, nil
+	}
+	t.out = output.NewFindings(env.Stdout, p.findingOptions(labels))
+	return t, nil
+}
+
+func (t *teller) tell(findings []leak.Finding, at int64) error {
+	if t.screen != nil {
+		if err := t.out.Report(findings, at); err != nil {
+			return err
+		}
+		return t.screen.Show()
+	}
+	for i := range findings {
+		if findings[i].News {
+			if err := t.out.News(&findings[i], at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// limitsOf tells how many descriptors a process may have.
+type limitsOf struct{ fs proc.FS }
+
+func (l limitsOf) FDLimit(pid uint32) (soft uint64, used int, ok bool) {
+	soft, used, err := l.fs.FDLimit(pid)
+	return soft, used, err == nil
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptrail/tcptrail/internal/leak"
+	"github.com/tcptrail/tcptrail/internal/output"
+)
+
+const leaksHelp = `Find sockets that are stuck: in CLOSE_WAIT or FIN_WAIT2 for longer than a minute,
+or dead and still held (ZOMBIE). Say which process holds how many, since when,
+why, and what to do about it.
+
+What is stuck already is found at once, by what the kernel notes of each
+connection; the rest as its time is over. Sockets that the kernel itself ends
+(orphans, minisocks) and half-closed ones whose bytes still flow are no leaks.
+
+` + filterHelp + `
+
+Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
+missing, 4 --once has found something.`
+
+const leaksExamples = `  tcptrail leaks                            watch, and report as it changes
+  tcptrail leaks --once                     what is stuck now; exit code 4 if any
+  tcptrail leaks --limit CLOSE_WAIT=10s     sooner; critical after five times that
+  tcptrail leaks --limit ZOMBIE=1m:1h,FIN_WAIT2=off
+  tcptrail leaks -o json not comm sshd      a line for each change`
+
+// leaksFlags are the flags of leaks as given.
+type leaksFlags struct {
+	selectFlags
+	outputFlags
+	limits   leak.Limits
+	once     bool
+	repeat   time.Duration
+	duration time.Duration
+}
+
+// leaksPlan is what leaks is asked to do, checked.
+type leaksPlan struct {
+	selection *selection
+	looks     looks
+	limits    leak.Limits
+	once      bool
+	repeat    time.Duration // 0: a finding that goes on is not told again
+	duration  time.Duration // 0: no end
+}
+
+func newLeaks(env *Env) *cobra.Command {
+	flags := leaksFlags{limits: leak.DefaultLimits()}
+	cmd := &cobra.Command{
+		Use:                   "leaks [flags] [FILTER]",
+		Short:                 "Find stuck sockets: who, how many, since when, why",
+		Long:                  leaksHelp,
+		Example:               leaksExamples,
+		ValidArgsFunction:     completeFilter,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plan, err := flags.plan(env, args)
+			if err != nil {
+				return explainFilter(cmd, err)
+			}
+			if plan.once {
+				return untilInterrupted(env, func() error { return runLeaksOnce(env, plan) })
+			}
+			return runLeaks(env, plan)
+		},
+	}
+	flags.define(cmd)
+	return cmd
+}
+
+func (f *leaksFlags) define(cmd *cobra.Command) {
+	s := cmd.Flags()
+	s.SortFlags = false
+	f.defineConnection(s)
+	f.definePlace(s)
+	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; more by commas")
+	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
+	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
+	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
+	f.outputFlags.define(s)
+	f.defineLooks(s)
+	complete(cmd, s)
+}
+
+func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
+	p := &leaksPlan{limits: f.limits, once: f.once, repeat: f.repeat, duration: f.duration}
+	var err error
+	if p.looks, err = f.check(env); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.looks.format == output.CSV:
+		return nil, errors.New("--output csv: a finding has lists, which do not fit into a table: use json")
+	case f.once && (f.duration > 0 || f.repeat > 0):
+		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
+	case f.limits.Events() == 0:
+		return nil, errors.New("--limit: every limit is off: leave one on")
+	}
+	p.selection, err = f.resolve(env, args)
+	return p, err
+}

@@ -1,0 +1,121 @@
+package leak
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// overdue returns what is past its limit, and how far.
+func (m *model) overdue() map[uint64]Level {
+	overdue := map[uint64]Level{}
+	for cookie, k := range m.truth() {
+		if limit, ok := m.watcher.limits.Of(k.c); ok {
+			if level := limit.level(time.Duration(m.now - k.entered)); level > None {
+				overdue[cookie] = level
+			}
+		}
+	}
+	return overdue
+}
+
+func reported(findings []Finding) map[uint64]Level {
+	stuck := map[uint64]Level{}
+	for _, f := range findings {
+		if f.Status.IsOver() {
+			continue
+		}
+		for _, s := range f.Sample {
+			stuck[s.Socket.Cookie] = s.Level
+		}
+	}
+	return stuck
+}
+
+// TestLooksWhenDueMissNothing: who looks when Due says so, and never else, knows at any time of every socket that is past
+// a limit, and of none that is not.
+func TestLooksWhenDueMissNothing(t *testing.T) {
+	for _, delay := range []float64{0, 0.1} {
+		looks, steps := 0, 0
+		for seed := range uint64(10) {
+			m := newModel(seed, 0, delay)
+			r := NewReporter(m.watcher, ReportOptions{Sample: 100})
+			m.watcher.Seed(m.take(0), m.now)
+			var known map[uint64]Level
+			for range 400 {
+				m.step()
+				m.flush()
+				if n, next := m.watcher.Due(m.now); n > 0 {
+					known = reported(r.Report(m.now, m.take(0), nil))
+					looks++
+				} else if next <= m.now {
+					t.Fatalf("seed %d: nothing is due, but next is %d at %d", seed, next, m.now)
+				}
+				if want := m.overdue(); !maps.Equal(known, want) {
+					t.Fatalf("seed %d: %v, want %v", seed, known, want)
+				}
+				steps++
+			}
+			m.watcher.check(t)
+		}
+		if looks == steps {
+			t.Error("looked at every step")
+		}
+	}
+}
+
+func TestFloodOfEndpointsMakesFewGroups(t *testing.T) {
+	r := newReports(ReportOptions{})
+	asked := 0
+	var sockets []tcp.Socket
+	for i := range uint64(5000) {
+		s := stuckSocket(i+1, tcp.CloseWait, time.Hour)
+		s.Remote = addr(fmt.Sprintf("10.1.%d.%d:443", i/256, i%256))
+		sockets = append(sockets, s)
+	}
+	found := r.Report(10000*second, snapshot(sockets...), countingFacts{&asked})
+	if len(found) != 1 || found[0].Count != 5000 || found[0].Endpoints != 5000 || asked != 1 {
+		t.Errorf("%d findings, asked %d times", len(found), asked)
+	}
+	if len(r.records) != 1 {
+		t.Errorf("%d records", len(r.records))
+	}
+}
+
+func TestLimitsOfAProcessAreAskedOnce(t *testing.T) {
+	asked := 0
+	a, b := stuckSocket(1, tcp.CloseWait, time.Hour), stuckSocket(2, tcp.FinWait2, time.Hour)
+	found := newReports(ReportOptions{}).Report(10000*second, snapshot(a, b), countingFacts{&asked})
+	if len(found) != 2 || asked != 1 || !found[1].FDs.Known {
+		t.Errorf("%d findings, asked %d times", len(found), asked)
+	}
+}
+
+type countingFacts struct{ asked *int }
+
+func (c countingFacts) FDLimit(uint32) (uint64, int, bool) {
+	*c.asked++
+	return 20000, 6000, true
+}
+
+func TestCandidatesKeepNobodyOut(t *testing.T) {
+	w := NewWatcher(WatchOptions{Limits: DefaultLimits(), MaxWatched: 100})
+	for i := range uint64(1000) {
+		e := event(i+1, second+int64(i), tcp.Established, tcp.Close)
+		e.Reason = tcp.ReasonResetReceived
+		w.Observe(e)
+	}
+	w.Observe(event(5000, 2*second, tcp.Established, tcp.CloseWait))
+	if s := w.Stats(); s.Watched != 51 || s.Refused != 0 {
+		t.Errorf("%+v", s)
+	}
+	if n, _ := w.Due(61 * second); n != 1 {
+		t.Errorf("%d due at the limit of the first", n)
+	}
+	if n, _ := w.Due(62 * second); n != 1001 {
+		t.Errorf("%d due in all", n)
+	}
+}
