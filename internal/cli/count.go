@@ -225,6 +225,18 @@ func runBreakdown(env *Env, p *countPlan) error {
 	return wrote(output.WriteGroups(env.Stdout, columns, groups, breakdown.Total(), snapshot.Time, p.looks.counts()))
 }
 
+// valuesOf returns names of processes as they are, where census makes them fit for a table: output does that, and JSON has
+// them whole.
+func valuesOf(g *census.Group, keys []census.Key, names census.Names) []string {
+	values := g.Values(keys, names)
+	for i, key := range keys {
+		if name := g.Comm.Bytes(); key == census.ByProcess && len(name) > 0 {
+			values[i] = string(name)
+		}
+	}
+	return values
+}
+
 func breakdownRows(b *census.Breakdown, top int, names census.Names) ([]output.Column, []output.Group) {
 	var columns []output.Column
 	for _, key := range b.Keys() {
@@ -234,7 +246,7 @@ func breakdownRows(b *census.Breakdown, top int, names census.Names) ([]output.C
 	groups := make([]output.Group, len(largest))
 	for i := range largest {
 		g := &largest[i]
-		groups[i] = output.Group{Values: g.Values(b.Keys(), names), Count: g.Count, Oldest: g.Oldest}
+		groups[i] = output.Group{Values: valuesOf(g, b.Keys(), names), Count: g.Count, Oldest: g.Oldest}
 	}
 	return columns, groups
 }
