@@ -10,9 +10,9 @@ import (
 	"github.com/tcptrail/tcptrail/internal/output"
 )
 
-const leaksHelp = `Find sockets that are stuck: in CLOSE_WAIT or FIN_WAIT2 for longer than a minute,
-or dead and still held (ZOMBIE). Say which process holds how many, since when,
-why, and what to do about it.
+const leaksHelp = `Find sockets that are stuck: for over a minute in CLOSE_WAIT or FIN_WAIT2, or
+dead and still held (ZOMBIE). Say which process holds how many, since when, why,
+and what to do about it.
 
 What is stuck already is found at once, by what the kernel notes of each
 connection; the rest as its time is over. Sockets that the kernel itself ends
@@ -23,11 +23,11 @@ connection; the rest as its time is over. Sockets that the kernel itself ends
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
 missing, 4 --once has found something.`
 
-const leaksExamples = `  tcptrail leaks                            watch, and report as it changes
-  tcptrail leaks --once                     what is stuck now; exit code 4 if any
-  tcptrail leaks --limit CLOSE_WAIT=10s     sooner; critical after five times that
+const leaksExamples = `  tcptrail leaks                         watch, and report as it changes
+  tcptrail leaks --once                  what is stuck now; exit code 4 if any
+  tcptrail leaks --limit CLOSE_WAIT=10s  sooner; critical after five times that
   tcptrail leaks --limit ZOMBIE=1m:1h,FIN_WAIT2=off
-  tcptrail leaks -o json not comm sshd      a line for each change`
+  tcptrail leaks -o json not comm sshd   a line for each change`
 
 // leaksFlags are the flags of leaks as given.
 type leaksFlags struct {
@@ -78,7 +78,8 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	s.SortFlags = false
 	f.defineConnection(s)
 	f.definePlace(s)
-	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; more by commas")
+	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; a minute for CLOSE_WAIT,\nFIN_WAIT2 and ZOMBIE unless given")
+	s.Lookup("limit").DefValue = "" // said in words
 	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
 	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")

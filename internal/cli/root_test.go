@@ -27,6 +27,8 @@ func TestHelp(t *testing.T) {
 		{"list nonsense -h", "help-list"},
 		{"count --help", "help-count"},
 		{"help count", "help-count"},
+		{"leaks --help", "help-leaks"},
+		{"help leaks", "help-leaks"},
 		{"help completion", "help-completion"},
 	} {
 		w := newWorld(t)
