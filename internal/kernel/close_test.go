@@ -39,7 +39,7 @@ func TestPrivilegedActiveAndPassiveClose(t *testing.T) {
 	client.Read(3)
 	client.Close()
 	server.WaitState(nettest.CloseWait)
-	s.wait(client, nettest.FinWait2) // an orphan: already a minisock
+	s.waitOrphan(client)
 	server.Close()
 	s.wait(server, nettest.Gone)
 	s.end()
@@ -118,7 +118,7 @@ func TestPrivilegedProcessExit(t *testing.T) {
 	client, server := s.pair(nettest.Loopback4(0))
 	client.Actor().Kill()
 	server.WaitState(nettest.CloseWait)
-	s.wait(client, nettest.FinWait2)
+	s.waitOrphan(client)
 	server.Actor().Exit() // the peer's FIN was first, whoever exits
 	s.wait(server, nettest.Gone)
 	s.end()

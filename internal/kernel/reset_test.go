@@ -73,7 +73,7 @@ func TestPrivilegedResetInCloseWait(t *testing.T) {
 	client, server := s.pair(nettest.Loopback4(0))
 	client.Close()
 	server.WaitState(nettest.CloseWait)
-	s.wait(client, nettest.FinWait2)
+	s.waitOrphan(client)
 	server.Write(1) // nobody is there to take it
 	server.WaitState(nettest.Close)
 	s.end()
@@ -88,7 +88,7 @@ func TestPrivilegedNeverAccepted(t *testing.T) {
 	client := s.actor("client").Dial(l.Local())
 	client.Write(5)
 	client.Close()
-	s.wait(client, nettest.FinWait2)
+	s.waitOrphan(client)
 	l.Close()
 	s.wait(l, nettest.Gone)
 	s.end()

@@ -215,3 +215,12 @@ func (s *stage) wait(c *nettest.Conn, state nettest.State) {
 		s.t.Fatal(err)
 	}
 }
+
+// waitOrphan waits until the kernel keeps only a minisock in FIN_WAIT2 of a socket that was closed: its last transition
+// is over then.
+func (s *stage) waitOrphan(c *nettest.Conn) {
+	s.t.Helper()
+	if _, err := s.ns.WaitMinisock(c.Cookie(), nettest.FinWait2); err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -44,6 +44,7 @@ type Tracer struct {
 	watch    *ebpf.Program    // nil unless asked for
 	links    []link.Link      // of the programs that serve those which follow transitions
 	follows  []link.Link      // of those
+	ends     []link.Link      // of the one that sees sockets freed
 	reader   *reader
 	pin      *pin // nil unless asked for
 	notes    []string
@@ -182,28 +183,30 @@ func (t *Tracer) take(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions)
 
 // attach arms the programs that note signs before those that use them.
 func (t *Tracer) attach() error {
-	for _, p := range []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset, t.programs.DestroySock} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
-		if err != nil {
-			return fmt.Errorf("%v: %w", p, err)
-		}
-		t.links = append(t.links, l)
+	if err := arm(&t.links, t.programs.ReceiveReset, t.programs.SendReset); err != nil {
+		return err
+	}
+	if err := arm(&t.ends, t.programs.DestroySock); err != nil {
+		return err
 	}
 	return t.follow()
 }
 
 // follow arms the programs that follow transitions. Those attached first run first.
 func (t *Tracer) follow() error {
-	followers := []*ebpf.Program{t.programs.SetState}
-	if t.second != nil {
-		followers = append(followers, t.second)
+	if t.second == nil {
+		return arm(&t.follows, t.programs.SetState)
 	}
-	for _, p := range followers {
+	return arm(&t.follows, t.programs.SetState, t.second)
+}
+
+func arm(links *[]link.Link, programs ...*ebpf.Program) error {
+	for _, p := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: p})
 		if err != nil {
 			return fmt.Errorf("%v: %w", p, err)
 		}
-		t.follows = append(t.follows, l)
+		*links = append(*links, l)
 	}
 	return nil
 }
@@ -227,7 +230,11 @@ func settle() error {
 	return nil
 }
 
-func (t *Tracer) detach() error { return errors.Join(closeAll(t.follows...), closeAll(t.links...)) }
+// detach takes first the program off that closes the books of a missed end: while it outlives those that see ends, each
+// socket that ends is a miss of our own making.
+func (t *Tracer) detach() error {
+	return errors.Join(closeAll(t.ends...), closeAll(t.follows...), closeAll(t.links...))
+}
 
 // Close detaches and frees everything. Nothing is left behind in the kernel.
 func (t *Tracer) Close() error {

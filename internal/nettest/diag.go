@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,33 +22,49 @@ var errInterrupted = errors.New("dump interrupted")
 
 // Sockets returns every TCP socket of the namespace, as ss finds them: listeners, request sockets (SynRecv), minisocks
 // and everything connected, IPv4 first. A socket in Close is in no table of the kernel's, so it is not among them.
-func (ns *NS) Sockets() (all []SocketInfo, err error) {
+func (ns *NS) Sockets() ([]SocketInfo, error) {
+	all, _, err := ns.sockets()
+	return all, err
+}
+
+// sockets returns the cookies of minisocks, too.
+func (ns *NS) sockets() (all []SocketInfo, minisocks []uint64, err error) {
 	err = ns.Do(func() error {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			sockets, err := dump(family)
+			reply, err := dump(family)
 			if err != nil {
 				return fmt.Errorf("dump sockets of family %d: %w", family, err)
 			}
-			all = append(all, sockets...)
+			all, minisocks = append(all, reply.sockets...), append(minisocks, reply.minisocks...)
 		}
 		return nil
 	})
-	return all, err
+	return all, minisocks, err
 }
 
 // WaitSocket waits until the kernel's tables have the socket in the state, whoever holds it, minisocks included. With
 // Gone it waits until no table has it, which is so in Close, too; what it returns is then empty but for the cookie.
 func (ns *NS) WaitSocket(cookie uint64, want State) (SocketInfo, error) {
+	return ns.waitSocket(cookie, want, false)
+}
+
+// WaitMinisock waits until only a minisock in the state is left of the socket. What is closed first is a full socket in
+// FIN_WAIT2 before that, for a moment that is long on a busy host.
+func (ns *NS) WaitMinisock(cookie uint64, want State) (SocketInfo, error) {
+	return ns.waitSocket(cookie, want, true)
+}
+
+func (ns *NS) waitSocket(cookie uint64, want State, minisock bool) (SocketInfo, error) {
 	var is SocketInfo
 	ok, err := poll(func() (bool, error) {
-		all, err := ns.Sockets()
+		all, minisocks, err := ns.sockets()
 		is = SocketInfo{Cookie: cookie}
 		for _, s := range all {
 			if s.Cookie == cookie {
 				is = s
 			}
 		}
-		return is.State == want, err
+		return is.State == want && (!minisock || slices.Contains(minisocks, cookie)), err
 	})
 	if err == nil && !ok {
 		err = fmt.Errorf("wait for socket %#x to be %v: still %v: %w", cookie, want, is.State, os.ErrDeadlineExceeded)
@@ -56,30 +73,30 @@ func (ns *NS) WaitSocket(cookie uint64, want State) (SocketInfo, error) {
 }
 
 // dump asks for the sockets of one family in the thread's namespace, again if the answer was inconsistent.
-func dump(family uint8) (sockets []SocketInfo, err error) {
+func dump(family uint8) (reply dumpReply, err error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
-		return nil, os.NewSyscallError("socket(NETLINK_SOCK_DIAG)", err)
+		return reply, os.NewSyscallError("socket(NETLINK_SOCK_DIAG)", err)
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if err := limitWaits(fd); err != nil {
-		return nil, err
+		return reply, err
 	}
 	for seq := range uint32(dumpTries) {
-		sockets, err = dumpOnce(fd, family, seq+1)
+		reply, err = dumpOnce(fd, family, seq+1)
 		if !errors.Is(err, errInterrupted) {
 			break
 		}
 	}
-	return sockets, err
+	return reply, err
 }
 
-func dumpOnce(fd int, family uint8, seq uint32) ([]SocketInfo, error) {
+func dumpOnce(fd int, family uint8, seq uint32) (dumpReply, error) {
+	d := dumpReply{seq: seq}
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
 	if err := unix.Sendto(fd, dumpRequest(family, seq), 0, to); err != nil {
-		return nil, os.NewSyscallError("sendto", err)
+		return d, os.NewSyscallError("sendto", err)
 	}
-	d := dumpReply{seq: seq}
 	buf := make([]byte, dumpBuffer)
 	for !d.done {
 		n, flags := 0, 0
@@ -88,18 +105,18 @@ func dumpOnce(fd int, family uint8, seq uint32) ([]SocketInfo, error) {
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return d, err
 		}
 		if flags&unix.MSG_TRUNC != 0 {
-			return nil, fmt.Errorf("datagram longer than %d bytes", len(buf))
+			return d, fmt.Errorf("datagram longer than %d bytes", len(buf))
 		}
 		if err := d.add(buf[:n]); err != nil {
-			return nil, err
+			return d, err
 		}
 	}
 	// Only now: what is left of an interrupted dump must not be taken for the next one's.
 	if d.interrupted {
-		return nil, errInterrupted
+		return d, errInterrupted
 	}
-	return d.sockets, nil
+	return d, nil
 }

@@ -44,10 +44,14 @@ func dumpRequest(family uint8, seq uint32) []byte {
 	return b
 }
 
+// timerTimeWait is the timer that inet_twsk_diag_fill() reports, and nobody else (net/ipv4/inet_diag.c).
+const timerTimeWait = 3
+
 // dumpReply gathers the datagrams of one dump.
 type dumpReply struct {
 	seq         uint32
 	sockets     []SocketInfo
+	minisocks   []uint64 // cookies of those that are no full sockets, FIN_WAIT2 or TIME_WAIT
 	interrupted bool
 	done        bool
 }
@@ -89,6 +93,9 @@ func (d *dumpReply) message(b []byte) error {
 	case unix.SOCK_DIAG_BY_FAMILY:
 		info, err := decodeSocket(payload)
 		d.sockets = append(d.sockets, info)
+		if err == nil && payload[2] == timerTimeWait {
+			d.minisocks = append(d.minisocks, info.Cookie)
+		}
 		return err
 	case unix.NLMSG_NOOP:
 		return nil
