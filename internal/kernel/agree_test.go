@@ -105,6 +105,7 @@ func TestPrivilegedKernelAndGoAgreeOnFilters(t *testing.T) {
 	for _, l := range listeners {
 		l.Close()
 	}
+	s.waitQuiet()
 
 	all.stop(t)
 	for _, f := range tracers {

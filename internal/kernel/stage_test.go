@@ -224,3 +224,11 @@ func (s *stage) waitOrphan(c *nettest.Conn) {
 		s.t.Fatal(err)
 	}
 }
+
+// waitQuiet waits until there are only minisocks left, which make no transitions: tracers see the same whenever they end.
+func (s *stage) waitQuiet() {
+	s.t.Helper()
+	if err := s.ns.WaitMinisocks(); err != nil {
+		s.t.Fatal(err)
+	}
+}

@@ -54,6 +54,20 @@ func (ns *NS) WaitMinisock(cookie uint64, want State) (SocketInfo, error) {
 	return ns.waitSocket(cookie, want, true)
 }
 
+// WaitMinisocks waits until minisocks are all that the kernel's tables have.
+func (ns *NS) WaitMinisocks() error {
+	var full int
+	ok, err := poll(func() (bool, error) {
+		all, minisocks, err := ns.sockets()
+		full = len(all) - len(minisocks)
+		return full == 0, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("wait for minisocks alone: still %d other sockets: %w", full, os.ErrDeadlineExceeded)
+	}
+	return err
+}
+
 func (ns *NS) waitSocket(cookie uint64, want State, minisock bool) (SocketInfo, error) {
 	var is SocketInfo
 	ok, err := poll(func() (bool, error) {
