@@ -26,6 +26,7 @@ static __always_inline void take_over(struct entry *entry, const struct sock *sk
 	entry->session = session;
 	entry->held_old = 0;
 	entry->signs = 0;
+	entry->stack = 0; /* a number of the other's */
 	if (entry->state == old && entry->disconnects == disconnects_of(sk))
 		return;
 	entry->state = old;

@@ -11,6 +11,8 @@
 #define PORT_WORDS 1024 /* 65,536 ports, 64 to a word */
 
 volatile const bool silent; /* nothing reaches the rings: who counts needs no records */
+volatile const bool with_stacks;
+volatile const bool leftovers; /* only what an ending process leaves to the kernel reaches the rings */
 volatile const bool filter_pid;
 volatile const bool filter_netns;
 volatile const bool filter_cgroup;
@@ -31,6 +33,9 @@ volatile const __u64 target_rports[PORT_WORDS];
  * kernel skip it for every other task on that CPU.
  */
 volatile const bool preemptible;
+
+/* The process whose descendants alone matter to stacks and leftovers; 0: all do. */
+volatile const __u32 family;
 
 /* Of this tracer, where entries outlive tracers; else 0. */
 volatile const __u16 session;

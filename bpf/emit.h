@@ -7,6 +7,7 @@
 #include "filter.h"
 #include "reason.h"
 #include "ring.h"
+#include "sequence.h"
 
 /* One transition on its way out. */
 struct transition {
@@ -72,6 +73,10 @@ static __always_inline void fill_record(struct record *record, const struct sock
 	record->reason = REASON_NONE;
 	record->next = 0;
 	record->pad = 0;
+	record->stack = entry ? entry->stack : 0;
+	record->recv_q = 0;
+	if (leftovers)
+		record->recv_q = distance(tp->copied_seq, tp->rcv_nxt);
 }
 
 static __always_inline void fill_closing(struct closing_record *closing, const struct sock *sk,
@@ -97,8 +102,9 @@ static __always_inline void emit(struct counters *counters, const struct sock *s
 				 const struct entry *entry, const struct transition *transition)
 {
 	add_one(&counters->seen);
-	if (silent || !is_wanted(sk, entry, transition->old, transition->new,
-				 bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport), bpf_ntohs(sk->__sk_common.skc_dport))) {
+	if (silent || (leftovers && !(transition->flags & RECORD_LEFT)) ||
+	    !is_wanted(sk, entry, transition->old, transition->new, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
+		       bpf_ntohs(sk->__sk_common.skc_dport))) {
 		add_one(&counters->filtered);
 		return;
 	}

@@ -10,6 +10,7 @@ enum sign {
 	SIGN_RESET_SENT = 1 << 1,
 	SIGN_EXITING = 1 << 2, /* its holder was exiting when it sent the first FIN */
 	SIGN_COUNTED = 1 << 3, /* it is in the gauges: see struct counters */
+	SIGN_HELD = 1 << 4,    /* it came to CLOSE while somebody held it: until that is closed, it is a zombie */
 };
 
 /* What we know of a socket. */
@@ -25,7 +26,7 @@ struct entry {
 	__u8 comm[TASK_COMM_LEN];
 	__u16 session;	   /* of the tracer that last wrote it, where entries outlive tracers; else 0 */
 	__u16 disconnects; /* lower half of sk_disconnects when the connection began: tells it from a later one */
-	__u32 pad;
+	__u32 stack;	   /* key in 'stacks' of the stack that opened it; 0: unknown */
 };
 
 /* With 56 bytes an element of the storage fills an object of 128 to the last byte; one more would take 192. */

@@ -35,6 +35,7 @@ typedef _Bool bool;
 /* include/uapi/linux/bpf.h */
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
@@ -44,6 +45,7 @@ enum {
 	BPF_F_CLONE = 1 << 9,
 	BPF_F_MMAPABLE = 1 << 10,
 	BPF_SK_STORAGE_GET_F_CREATE = 1 << 0,
+	BPF_F_USER_STACK = 1 << 8,
 	BPF_RB_FORCE_WAKEUP = 1 << 1,
 };
 
@@ -304,8 +306,15 @@ struct task_struct {
 	unsigned int pid;
 	unsigned int tgid;
 	struct nsproxy *nsproxy;
+	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	__u64 start_boottime; /* ns; from 5.5 on */
 	char comm[TASK_COMM_LEN];
+};
+
+/* Of amd64 and arm64 alike. */
+struct pt_regs {
+	unsigned long sp;
 };
 
 struct seq_file;

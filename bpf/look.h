@@ -7,6 +7,7 @@
 #include "cgroup.h"
 #include "entry.h"
 #include "row.h"
+#include "sequence.h"
 
 /* Set by the loader before the programs are verified. */
 volatile const bool traced; /* entries belongs to a tracer, */
@@ -68,11 +69,6 @@ static __always_inline void look_at_timers(struct socket_row *row, const struct 
 	}
 	if (is_pending(keepalive))
 		take_timer(row, keepalive, ROW_TIMER_KEEPALIVE, icsk->icsk_probes_out);
-}
-
-static __always_inline __u32 distance(__u32 from, __u32 to)
-{
-	return (__s32)(to - from) > 0 ? to - from : 0;
 }
 
 static __always_inline void look_at_queues(struct full_row *row, const struct tcp_sock *tp)
@@ -145,6 +141,7 @@ static __always_inline void look_at_entry(struct full_row *row, const struct soc
 {
 	row->pid = entry->pid;
 	row->evidence = entry->evidence;
+	row->stack = entry->stack;
 	__builtin_memcpy(row->comm, entry->comm, sizeof(row->comm));
 	if (is_true_of(entry, sk))
 		row->since_ns = entry->since_ns;

@@ -23,6 +23,7 @@ struct counters {
 	__u64 filtered;
 	__u64 missed;
 	__u64 untracked; /* events of sockets for which no entry could be had */
+	__u64 unstacked; /* sockets opened of which the stack could not be had, when stacks are wanted */
 	/*
 	 * The gauges of full sockets, together with the matrix: how many sockets that were there before came to be counted
 	 * in each state, and how many counted ones ended in it. A socket is counted from its birth, its first event or

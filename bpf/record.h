@@ -38,6 +38,9 @@ enum reason {
 enum record_flags {
 	RECORD_MISSED = 1 << 0, /* a transition before this one was not seen: the time in the old state is unknown */
 	RECORD_LATE = 1 << 1,	/* comes after it happened: its ports were not known, or its end was missed */
+	RECORD_HELD = 1 << 2,	/* to CLOSE, and a process still has a descriptor */
+	RECORD_LEFT = 1 << 3,	/* the last process that held it ended without closing it, and so the kernel does */
+	RECORD_UNACCEPTED = 1 << 4, /* no process ever had a descriptor */
 };
 
 struct record {
@@ -63,6 +66,8 @@ struct record {
 	__u8 reason;
 	__u8 next; /* state in which a minisock carries the connection on; 0: none */
 	__u16 pad;
+	__u32 stack;  /* that opened it; 0: unknown */
+	__u32 recv_q; /* sequence numbers not read yet, a FIN among them */
 };
 
 /* What is known only at the end: the record of a transition to CLOSE. */
@@ -74,7 +79,7 @@ struct closing_record {
 	__u32 srtt_us;	   /* smoothed round trip; 0: never measured */
 };
 
-_Static_assert(sizeof(struct record) == 112, "struct record has a hole");
-_Static_assert(sizeof(struct closing_record) == 136, "struct closing_record has a hole");
+_Static_assert(sizeof(struct record) == 120, "struct record has a hole");
+_Static_assert(sizeof(struct closing_record) == 144, "struct closing_record has a hole");
 
 #endif

@@ -40,7 +40,7 @@ struct slot {
 };
 
 _Static_assert(sizeof(struct ring) == 128, "struct ring has a hole");
-_Static_assert(sizeof(struct slot) == 144, "struct slot has a hole");
+_Static_assert(sizeof(struct slot) == 152, "struct slot has a hole");
 
 /*
  * Life: slots are taken by the programs and given back by the one reader, which maps the whole. One value for each

@@ -80,7 +80,8 @@ struct full_row {
 	__u8 comm[TASK_COMM_LEN];
 	__u16 sk_err;
 	__u8 evidence; /* of the entry */
-	__u8 pad[5];
+	__u8 pad;
+	__u32 stack; /* of the entry; 0: unknown */
 };
 
 /* One descriptor of one process on a TCP or MPTCP socket. */

@@ -14,6 +14,8 @@
 #include "filter.h"
 #include "reason.h"
 #include "emit.h"
+#include "stack.h"
+#include "left.h"
 #include "walk.h"
 
 static __always_inline void count_transition(struct counters *counters, __u8 old, __u8 new)
@@ -117,7 +119,7 @@ static __always_inline void advance(struct entry *entry, const struct sock *sk, 
 	}
 }
 
-static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow(void *ctx, const struct sock *sk, __u8 old, __u8 new)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL unless all 16 bits say TCP */
 	struct counters *counters = my_counters();
@@ -151,6 +153,9 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	if (entry->held_old)
 		emit_held(counters, sk, entry, old);
 	note_owner(entry, task, old, new);
+	note_stack(ctx, counters, entry, task, old, new);
+	if (leftovers)
+		transition.flags |= look_for_left(sk, tp, entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
 	advance(entry, sk, &transition);
@@ -161,12 +166,12 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	return 0;
 }
 
-static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow_undisturbed(void *ctx, const struct sock *sk, __u8 old, __u8 new)
 {
 	if (!preemptible || !bpf_preempt_disable || !bpf_preempt_enable)
-		return follow(sk, old, new);
+		return follow(ctx, sk, old, new);
 	bpf_preempt_disable(); /* from the time stamp to the commit */
-	follow(sk, old, new);
+	follow(ctx, sk, old, new);
 	bpf_preempt_enable();
 	return 0;
 }
@@ -174,7 +179,7 @@ static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, _
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
-	return follow_undisturbed(sk, old, new);
+	return follow_undisturbed(ctx, sk, old, new);
 }
 
 /*
@@ -188,7 +193,7 @@ int BPF_PROG(second_look, const struct sock *sk, int old, int new)
 
 	if (entry && entry->state == new)
 		return 0;
-	return follow_undisturbed(sk, old, new);
+	return follow_undisturbed(ctx, sk, old, new);
 }
 
 static __always_inline void close_books(struct counters *counters, struct sock *sk, struct entry *entry)
@@ -208,6 +213,26 @@ static __always_inline void close_books(struct counters *counters, struct sock *
 	emit_late(counters, sk, entry, &transition);
 }
 
+/* Tells of a zombie that its last holder, which ends, never closed: no transition does. */
+static __always_inline void see_off(struct counters *counters, const struct sock *sk, struct entry *entry)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	const struct task_struct *task = bpf_get_current_task_btf();
+	struct transition transition = {
+		.time_ns = bpf_ktime_get_ns(),
+		.since_ns = entry->since_ns,
+		.running_pid = task->tgid,
+		.old = TCP_CLOSE,
+		.new = TCP_CLOSE,
+		.flags = RECORD_LEFT,
+	};
+
+	if (!tp || !is_left_zombie(tp, entry, task))
+		return;
+	own(entry, task, EVIDENCE_CLOSE);
+	emit_late(counters, sk, entry, &transition);
+}
+
 /* The end of every full socket; also closes the books of one whose transition to CLOSE was missed. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
@@ -220,6 +245,8 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	take_over(entry, sk, TCP_CLOSE);
 	if (entry->state != TCP_CLOSE)
 		close_books(counters, sk, entry);
+	if (leftovers)
+		see_off(counters, sk, entry);
 	if (entry->signs & SIGN_COUNTED)
 		add_one(&counters->gone[TCP_CLOSE]);
 	return 0;
@@ -256,15 +283,21 @@ int BPF_PROG(tcp_send_reset, const struct sock *sk)
 	return note_sign(sk, SIGN_RESET_SENT);
 }
 
-static __always_inline int note_accept(struct sock *sk)
+static __always_inline int note_accept(void *ctx, struct sock *sk)
 {
 	if (!sk)
 		return 0;
 
 	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
 
-	if (entry)
-		own(entry, bpf_get_current_task_btf(), EVIDENCE_ACCEPT);
+	if (!entry)
+		return 0;
+
+	const struct task_struct *task = bpf_get_current_task_btf();
+
+	own(entry, task, EVIDENCE_ACCEPT);
+	if (with_stacks)
+		note_accept_stack(ctx, entry, task);
 	return 0;
 }
 
@@ -272,19 +305,20 @@ static __always_inline int note_accept(struct sock *sk)
 SEC("fexit/inet_csk_accept")
 int BPF_PROG(inet_csk_accept_flags, struct sock *listener, int flags, int *err, bool kern, struct sock *sk)
 {
-	return note_accept(sk);
+	return note_accept(ctx, sk);
 }
 
 SEC("fexit/inet_csk_accept") /* from 6.10 on (92ef0fd55ac8) */
 int BPF_PROG(inet_csk_accept_arg, struct sock *listener, struct proto_accept_arg *arg, struct sock *sk)
 {
-	return note_accept(sk);
+	return note_accept(ctx, sk);
 }
 
 /* Never used: a type reaches Go only through a map or a variable. */
 const enum evidence *evidence_for_go;
 const enum reason *reason_for_go;
 const enum record_flags *record_flags_for_go;
+const enum stack_call *stack_call_for_go;
 const struct ring *ring_for_go;
 const struct slot *slot_for_go;
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -10,6 +11,8 @@ import (
 )
 
 const (
+	// knobs is the section with the constants of bpf/config.h.
+	knobs = ".rodata"
 	// acceptFlagParams is how many parameters inet_csk_accept() had before 6.10: sk, flags, err, kern.
 	acceptFlagParams = 4
 	// acceptArgParams is how many it has from 6.10 on (92ef0fd55ac8): sk, proto_accept_arg.
@@ -19,7 +22,7 @@ const (
 // attachAccept arms the program that makes the process that ran accept() the owner. It needs a trampoline, which some
 // kernels refuse: an error here costs exactness and nothing else.
 // It strips the spec of everything else.
-func (t *Tracer) attachAccept(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
+func (t *Tracer) attachAccept(spec *ebpf.CollectionSpec, o *Options, cache *btf.Cache) error {
 	name, err := acceptProgram(cache)
 	if err != nil {
 		return err
@@ -29,16 +32,24 @@ func (t *Tracer) attachAccept(spec *ebpf.CollectionSpec, cache *btf.Cache) error
 			delete(spec.Programs, program)
 		}
 	}
-	clear(spec.Variables) // of maps that this program does without
-	for m := range spec.Maps {
-		if m != bpfMapEntries {
-			delete(spec.Maps, m)
+	var variables bpfVariableSpecs
+	if err := errors.Join(spec.Assign(&variables), choose(&variables, o)); err != nil {
+		return err
+	}
+	maps.DeleteFunc(spec.Variables, func(_ string, v *ebpf.VariableSpec) bool { return v.SectionName != knobs })
+	shared := map[string]*ebpf.Map{
+		bpfMapEntries: t.maps.Entries, bpfMapCounts: t.maps.Counts, bpfMapStacks: t.maps.Stacks, bpfMapDrafts: t.maps.Drafts,
+		bpfMapFreshStacks: t.maps.FreshStacks,
+	}
+	for name, m := range spec.Maps {
+		switch replacement, ok := shared[name]; {
+		case ok:
+			m.MaxEntries = replacement.MaxEntries() // as it was made
+		case name != knobs:
+			delete(spec.Maps, name)
 		}
 	}
-	t.accept, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
-		MapReplacements: map[string]*ebpf.Map{bpfMapEntries: t.maps.Entries},
-		Cache:           cache,
-	})
+	t.accept, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: cache})
 	if err != nil {
 		return err
 	}

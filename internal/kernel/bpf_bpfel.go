@@ -30,6 +30,7 @@ type bpfCounters struct {
 	Filtered    uint64
 	Missed      uint64
 	Untracked   uint64
+	Unstacked   uint64
 	Adopted     [16]uint64
 	Gone        [16]uint64
 }
@@ -47,7 +48,7 @@ type bpfEntry struct {
 	Comm        [16]uint8
 	Session     uint16
 	Disconnects uint16
-	Pad         uint32
+	Stack       uint32
 }
 
 type bpfEvidence uint32
@@ -103,13 +104,18 @@ type bpfRecord struct {
 	Reason     uint8
 	Next       uint8
 	Pad        uint16
+	Stack      uint32
+	RecvQ      uint32
 }
 
 type bpfRecordFlags uint32
 
 const (
-	bpfRecordFlagsRECORD_MISSED bpfRecordFlags = 1
-	bpfRecordFlagsRECORD_LATE   bpfRecordFlags = 2
+	bpfRecordFlagsRECORD_MISSED     bpfRecordFlags = 1
+	bpfRecordFlagsRECORD_LATE       bpfRecordFlags = 2
+	bpfRecordFlagsRECORD_HELD       bpfRecordFlags = 4
+	bpfRecordFlagsRECORD_LEFT       bpfRecordFlags = 8
+	bpfRecordFlagsRECORD_UNACCEPTED bpfRecordFlags = 16
 )
 
 type bpfRing struct {
@@ -126,6 +132,27 @@ type bpfSlot struct {
 	Record bpfClosingRecord
 }
 
+type bpfStack struct {
+	_         structs.HostLayout
+	Hash      uint64
+	UsedNs    uint64
+	StartedNs uint64
+	Words     [8]uint64
+	Frames    [32]uint64
+	Pid       uint32
+	Call      uint8
+	Depth     uint8
+	Pad       uint16
+}
+
+type bpfStackCall uint32
+
+const (
+	bpfStackCallSTACK_CONNECT bpfStackCall = 1
+	bpfStackCallSTACK_LISTEN  bpfStackCall = 2
+	bpfStackCallSTACK_ACCEPT  bpfStackCall = 3
+)
+
 type bpfSubflow struct {
 	_     structs.HostLayout
 	Pid   uint32
@@ -139,8 +166,11 @@ type bpfSubflow struct {
 const (
 	bpfMapCounts              = "counts"
 	bpfMapDoorbell            = "doorbell"
+	bpfMapDrafts              = "drafts"
 	bpfMapEntries             = "entries"
+	bpfMapFreshStacks         = "fresh_stacks"
 	bpfMapRings               = "rings"
+	bpfMapStacks              = "stacks"
 	bpfMapSubflows            = "subflows"
 	bpfMapTargetCgroups       = "target_cgroups"
 	bpfMapTargetNetns         = "target_netns"
@@ -156,6 +186,7 @@ const (
 	bpfProgWalkDescriptors    = "walk_descriptors"
 	bpfProgWatchSockets       = "watch_sockets"
 	bpfVarEvidenceForGo       = "evidence_for_go"
+	bpfVarFamily              = "family"
 	bpfVarFilterCgroup        = "filter_cgroup"
 	bpfVarFilterLport         = "filter_lport"
 	bpfVarFilterNetns         = "filter_netns"
@@ -163,6 +194,7 @@ const (
 	bpfVarFilterRport         = "filter_rport"
 	bpfVarFilterStates        = "filter_states"
 	bpfVarFilterVersion       = "filter_version"
+	bpfVarLeftovers           = "leftovers"
 	bpfVarOrderedStores       = "ordered_stores"
 	bpfVarPreemptible         = "preemptible"
 	bpfVarReaderSleeps        = "reader_sleeps"
@@ -173,6 +205,7 @@ const (
 	bpfVarSilent              = "silent"
 	bpfVarSlotForGo           = "slot_for_go"
 	bpfVarSlotMask            = "slot_mask"
+	bpfVarStackCallForGo      = "stack_call_for_go"
 	bpfVarTargetIpv4          = "target_ipv4"
 	bpfVarTargetLports        = "target_lports"
 	bpfVarTargetNew           = "target_new"
@@ -180,6 +213,7 @@ const (
 	bpfVarTargetRports        = "target_rports"
 	bpfVarTargetState         = "target_state"
 	bpfVarWalkerPid           = "walker_pid"
+	bpfVarWithStacks          = "with_stacks"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -242,8 +276,11 @@ type bpfProgramSpecs struct {
 type bpfMapSpecs struct {
 	Counts        *ebpf.MapSpec `ebpf:"counts"`
 	Doorbell      *ebpf.MapSpec `ebpf:"doorbell"`
+	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
 	Entries       *ebpf.MapSpec `ebpf:"entries"`
+	FreshStacks   *ebpf.MapSpec `ebpf:"fresh_stacks"`
 	Rings         *ebpf.MapSpec `ebpf:"rings"`
+	Stacks        *ebpf.MapSpec `ebpf:"stacks"`
 	Subflows      *ebpf.MapSpec `ebpf:"subflows"`
 	TargetCgroups *ebpf.MapSpec `ebpf:"target_cgroups"`
 	TargetNetns   *ebpf.MapSpec `ebpf:"target_netns"`
@@ -255,6 +292,7 @@ type bpfMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
 	EvidenceForGo    *ebpf.VariableSpec `ebpf:"evidence_for_go"`
+	Family           *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroup     *ebpf.VariableSpec `ebpf:"filter_cgroup"`
 	FilterLport      *ebpf.VariableSpec `ebpf:"filter_lport"`
 	FilterNetns      *ebpf.VariableSpec `ebpf:"filter_netns"`
@@ -262,6 +300,7 @@ type bpfVariableSpecs struct {
 	FilterRport      *ebpf.VariableSpec `ebpf:"filter_rport"`
 	FilterStates     *ebpf.VariableSpec `ebpf:"filter_states"`
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
+	Leftovers        *ebpf.VariableSpec `ebpf:"leftovers"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
 	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.VariableSpec `ebpf:"reader_sleeps"`
@@ -272,6 +311,7 @@ type bpfVariableSpecs struct {
 	Silent           *ebpf.VariableSpec `ebpf:"silent"`
 	SlotForGo        *ebpf.VariableSpec `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.VariableSpec `ebpf:"slot_mask"`
+	StackCallForGo   *ebpf.VariableSpec `ebpf:"stack_call_for_go"`
 	TargetIpv4       *ebpf.VariableSpec `ebpf:"target_ipv4"`
 	TargetLports     *ebpf.VariableSpec `ebpf:"target_lports"`
 	TargetNew        *ebpf.VariableSpec `ebpf:"target_new"`
@@ -279,6 +319,7 @@ type bpfVariableSpecs struct {
 	TargetRports     *ebpf.VariableSpec `ebpf:"target_rports"`
 	TargetState      *ebpf.VariableSpec `ebpf:"target_state"`
 	WalkerPid        *ebpf.VariableSpec `ebpf:"walker_pid"`
+	WithStacks       *ebpf.VariableSpec `ebpf:"with_stacks"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -303,8 +344,11 @@ func (o *bpfObjects) Close() error {
 type bpfMaps struct {
 	Counts        *ebpf.Map `ebpf:"counts"`
 	Doorbell      *ebpf.Map `ebpf:"doorbell"`
+	Drafts        *ebpf.Map `ebpf:"drafts"`
 	Entries       *ebpf.Map `ebpf:"entries"`
+	FreshStacks   *ebpf.Map `ebpf:"fresh_stacks"`
 	Rings         *ebpf.Map `ebpf:"rings"`
+	Stacks        *ebpf.Map `ebpf:"stacks"`
 	Subflows      *ebpf.Map `ebpf:"subflows"`
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
 	TargetNetns   *ebpf.Map `ebpf:"target_netns"`
@@ -315,8 +359,11 @@ func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.Counts,
 		m.Doorbell,
+		m.Drafts,
 		m.Entries,
+		m.FreshStacks,
 		m.Rings,
+		m.Stacks,
 		m.Subflows,
 		m.TargetCgroups,
 		m.TargetNetns,
@@ -329,6 +376,7 @@ func (m *bpfMaps) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
 	EvidenceForGo    *ebpf.Variable `ebpf:"evidence_for_go"`
+	Family           *ebpf.Variable `ebpf:"family"`
 	FilterCgroup     *ebpf.Variable `ebpf:"filter_cgroup"`
 	FilterLport      *ebpf.Variable `ebpf:"filter_lport"`
 	FilterNetns      *ebpf.Variable `ebpf:"filter_netns"`
@@ -336,6 +384,7 @@ type bpfVariables struct {
 	FilterRport      *ebpf.Variable `ebpf:"filter_rport"`
 	FilterStates     *ebpf.Variable `ebpf:"filter_states"`
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
+	Leftovers        *ebpf.Variable `ebpf:"leftovers"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
 	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.Variable `ebpf:"reader_sleeps"`
@@ -346,6 +395,7 @@ type bpfVariables struct {
 	Silent           *ebpf.Variable `ebpf:"silent"`
 	SlotForGo        *ebpf.Variable `ebpf:"slot_for_go"`
 	SlotMask         *ebpf.Variable `ebpf:"slot_mask"`
+	StackCallForGo   *ebpf.Variable `ebpf:"stack_call_for_go"`
 	TargetIpv4       *ebpf.Variable `ebpf:"target_ipv4"`
 	TargetLports     *ebpf.Variable `ebpf:"target_lports"`
 	TargetNew        *ebpf.Variable `ebpf:"target_new"`
@@ -353,6 +403,7 @@ type bpfVariables struct {
 	TargetRports     *ebpf.Variable `ebpf:"target_rports"`
 	TargetState      *ebpf.Variable `ebpf:"target_state"`
 	WalkerPid        *ebpf.Variable `ebpf:"walker_pid"`
+	WithStacks       *ebpf.Variable `ebpf:"with_stacks"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.

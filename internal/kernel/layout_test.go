@@ -21,6 +21,7 @@ func TestLayoutAgreesWithC(t *testing.T) {
 		"slot":           reflect.TypeFor[bpfSlot](),
 		"ring":           reflect.TypeFor[bpfRing](),
 		"counters":       reflect.TypeFor[bpfCounters](),
+		"stack":          reflect.TypeFor[bpfStack](),
 		"subflow":        reflect.TypeFor[bpfSubflow](),
 	})
 	checkLayouts(t, loadSnapshot, map[string]reflect.Type{

@@ -50,6 +50,7 @@ func socketOfFull(s *tcp.Socket, row *snapshotFullRow, t ticks) {
 	s.Retrans = row.Retransmits
 	s.Errno = row.SkErr
 	s.PID, s.Evidence, s.Comm = row.Pid, tcp.Evidence(row.Evidence), row.Comm
+	s.Stack = row.Stack
 	s.Orphan = row.Head.Flags&uint8(snapshotRowFlagsROW_ORPHAN) != 0
 	s.Unaccepted = row.Head.Flags&uint8(snapshotRowFlagsROW_UNACCEPTED) != 0
 	s.Autobound = row.Head.Flags&uint8(snapshotRowFlagsROW_AUTOBOUND) != 0

@@ -26,7 +26,7 @@ type snapshotEntry struct {
 	Comm        [16]uint8
 	Session     uint16
 	Disconnects uint16
-	Pad         uint32
+	Stack       uint32
 }
 
 type snapshotFullRow struct {
@@ -50,7 +50,8 @@ type snapshotFullRow struct {
 	Comm          [16]uint8
 	SkErr         uint16
 	Evidence      uint8
-	Pad           [5]uint8
+	Pad           uint8
+	Stack         uint32
 }
 
 type snapshotHolderRow struct {

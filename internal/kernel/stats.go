@@ -21,6 +21,8 @@ type Stats struct {
 	Missed uint64
 	// Untracked is how many came from sockets that we could keep nothing about, for want of memory.
 	Untracked uint64
+	// Unstacked is how many sockets were opened of which the stack could not be had, where stacks are wanted.
+	Unstacked uint64
 	// Transitions counts what the kernel did, by old and new state, before any filter. LISTEN to SYN_RECV is the birth
 	// of a child: the listener stays in LISTEN. Missed transitions are counted in, so that the gauges follow from it.
 	Transitions [tcp.States + 1][tcp.States + 1]uint64
@@ -48,6 +50,7 @@ func (s *Stats) add(c *bpfCounters) {
 	s.Filtered += c.Filtered
 	s.Missed += c.Missed
 	s.Untracked += c.Untracked
+	s.Unstacked += c.Unstacked
 	for state := range s.Adopted {
 		s.Adopted[state] += c.Adopted[state]
 		s.Gone[state] += c.Gone[state]

@@ -28,6 +28,13 @@ type Options struct {
 	// Pin is a directory in bpffs, such as PinDir, in which what is known of sockets is kept: Snapshots of other processes
 	// read it, and the next tracer goes on with it. "" keeps nothing.
 	Pin string
+	// Stacks makes Tracer.Stacks possible, and lets sockets and events name the stack that opened them. Linux 5.15.
+	Stacks bool
+	// Family narrows stacks and what LeftOnly is about to descendants of this process, which has to be a subreaper
+	// (prctl(2)) so that those whose parents have ended stay descendants. 0 does not.
+	Family uint32
+	// LeftOnly lets only what ending processes leave open become events: see tcp.Event.Left. The rest counts as filtered.
+	LeftOnly bool
 	// Silent is for who wants Stats alone: no transition becomes an event, and all count as filtered.
 	Silent bool
 }
@@ -46,7 +53,8 @@ type Tracer struct {
 	follows  []link.Link      // of those
 	ends     []link.Link      // of the one that sees sockets freed
 	reader   *reader
-	pin      *pin // nil unless asked for
+	stacks   *Stacks // nil unless asked for
+	pin      *pin    // nil unless asked for
 	notes    []string
 }
 
@@ -66,6 +74,9 @@ type requiredMaps struct {
 	Entries       *ebpf.Map `ebpf:"entries"`
 	Counts        *ebpf.Map `ebpf:"counts"`
 	Subflows      *ebpf.Map `ebpf:"subflows"`
+	Stacks        *ebpf.Map `ebpf:"stacks"`
+	Drafts        *ebpf.Map `ebpf:"drafts"`
+	FreshStacks   *ebpf.Map `ebpf:"fresh_stacks"`
 	TargetPids    *ebpf.Map `ebpf:"target_pids"`
 	TargetNetns   *ebpf.Map `ebpf:"target_netns"`
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
@@ -99,10 +110,15 @@ func Open(o Options) (_ *Tracer, err error) {
 	if t.reader, err = newReader(t.maps, t.sleeps); err != nil {
 		return nil, err
 	}
+	if o.Stacks {
+		if t.stacks, err = openStacks(t.maps); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.attach(); err != nil {
 		return nil, explain("attach", err)
 	}
-	if err := t.attachAccept(spec, cache); err != nil {
+	if err := t.attachAccept(spec, &o, cache); err != nil {
 		t.notes = append(t.notes, acceptNote(err))
 	}
 	return t, nil
@@ -117,16 +133,19 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	if err := configure(&variables, &o.Filter); err != nil {
 		return err
 	}
-	preempted := isPreemptible(kernelRelease())
-	if err := errors.Join(variables.Preemptible.Set(preempted), variables.Silent.Set(o.Silent)); err != nil {
+	if err := errors.Join(choose(&variables, &o), variables.Silent.Set(o.Silent), variables.Leftovers.Set(o.LeftOnly)); err != nil {
 		return err
+	}
+	if !o.Stacks {
+		spec.Maps[bpfMapStacks].MaxEntries = 1
+		spec.Maps[bpfMapFreshStacks].MaxEntries = uint32(unix.Getpagesize())
 	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
 		return err
 	}
 	delete(spec.Programs, bpfProgInetCskAcceptArg)
 	delete(spec.Programs, bpfProgInetCskAcceptFlags)
-	if !preempted {
+	if !isPreemptible(kernelRelease()) {
 		delete(spec.Programs, bpfProgSecondLook)
 	}
 	if !o.Gauges {
@@ -136,6 +155,11 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 		return err
 	}
 	return fillTargets(t.maps, &o.Filter)
+}
+
+// choose sets what every program has to know.
+func choose(v *bpfVariableSpecs, o *Options) error {
+	return errors.Join(v.Preemptible.Set(isPreemptible(kernelRelease())), v.WithStacks.Set(o.Stacks), v.Family.Set(o.Family))
 }
 
 // takePinned is take with what a tracer before us has left, where entries are kept.
@@ -214,10 +238,13 @@ func arm(links *[]link.Link, programs ...*ebpf.Program) error {
 // Notes says, a sentence each, what is less exact on this host than it could be.
 func (t *Tracer) Notes() []string { return t.notes }
 
+// Stacks returns the stacks from which sockets are opened, nil unless Options ask for them.
+func (t *Tracer) Stacks() *Stacks { return t.stacks }
+
 // Stop detaches the programs and lets Read return what is still in the ring, and then ErrStopped. It may be called
 // more than once and from any goroutine, though not while Open runs.
 func (t *Tracer) Stop() error {
-	return errors.Join(t.detach(), settle(), t.reader.stop())
+	return errors.Join(t.detach(), settle(), t.reader.stop(), t.stacks.stop())
 }
 
 // settle waits until no program runs any more: they run with preemption disabled, so a grace period of RCU is enough,
@@ -242,6 +269,7 @@ func (t *Tracer) Close() error {
 	if t.reader != nil {
 		errs = append(errs, t.reader.close())
 	}
+	errs = append(errs, t.stacks.close())
 	if t.accept != nil {
 		t.accept.Close()
 	}
@@ -255,8 +283,8 @@ func (t *Tracer) Close() error {
 		}
 	}
 	if t.maps != nil {
-		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows, t.maps.TargetPids,
-			t.maps.TargetNetns, t.maps.TargetCgroups))
+		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows,
+			t.maps.Stacks, t.maps.Drafts, t.maps.FreshStacks, t.maps.TargetPids, t.maps.TargetNetns, t.maps.TargetCgroups))
 	}
 	if t.pin != nil { // last, so that nobody else writes before our programs have ended
 		errs = append(errs, t.pin.close())

@@ -27,6 +27,8 @@ type Event struct {
 	PID        uint32 // owner; 0 when unknown, and then Evidence is EvidenceNone
 	RunningPID uint32 // whom the event interrupted, for what it is worth; 0 is an idle CPU
 	Retrans    uint32 // segments sent again; set when New is Close
+	Stack      uint32 // number of the stack that opened it; 0 when unknown
+	RecvQ      uint32 // bytes not read, the peer's FIN counted as one; set when Left is
 	Errno      uint16 // sk_err, what the next system call on the socket will fail with; 0 when there is none
 	Family     Family
 	Old        State
@@ -36,7 +38,11 @@ type Event struct {
 	Reason     Reason // why New is Close; ReasonNone when unknown or not at its end
 	Missed     bool   // at least one transition before this one was not seen
 	Late       bool   // comes after younger ones: its ports were not known yet, its end was missed, or its CPU stood still; RunningPID may be unknown
-	Comm       Comm   // owner's name
+	// Left says that the last process that held it ended without closing it, and so the kernel does. A zombie is left by an
+	// event from Close to Close, which is no transition.
+	Left       bool
+	Unaccepted bool // Left by its listener's process, which never accepted it
+	Comm       Comm // owner's name
 }
 
 // IsIPv4 says whether IPv4 travels on the wire; a v4-mapped connection of an AF_INET6 socket does.

@@ -38,6 +38,7 @@ type Socket struct {
 	Mark     uint32 // SO_MARK
 	Device   uint32 // index of the interface that it is bound to; 0: none
 	PID      uint32 // owner; 0 when unknown, and then Evidence is EvidenceNone
+	Stack    uint32 // number of the stack that opened it; 0 when unknown
 	Errno    uint16 // sk_err, what the next system call on the socket will fail with
 	Family   Family
 	State    State // of a minisock the state that ss shows: TimeWait or FinWait2; of a request SynRecv: see Kind
