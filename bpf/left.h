@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a process leaves to the kernel when it ends: sockets on which it never called close(). */
+/* What a process leaves to the kernel when it ends, for it never called close(); and what it closed long overdue. */
 #ifndef TCPTRAIL_LEFT_H
 #define TCPTRAIL_LEFT_H
 
+#include "emit.h"
 #include "family.h"
 #include "owner.h"
-#include "reason.h"
 
 /*
  * A socket that comes to CLOSE while a descriptor on it stays open. close() itself aborts from ESTABLISHED and
@@ -27,41 +27,60 @@ static __always_inline bool stays_held(const struct sock *sk, __u8 old, __u8 rea
 	return true;
 }
 
-/* close() with unread data, in which no FIN is exchanged: __tcp_close() resets. */
-static __always_inline bool is_aborted(const struct sock *sk, const struct tcp_sock *tp, __u8 old, __u8 reason)
+/* close() that exchanges no FIN: with unread data, or of a listener with what it did not accept. */
+static __always_inline bool is_aborted(const struct sock *sk, __u8 old, __u8 reason)
 {
-	if (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT)
-		return reason == REASON_PROCESS_EXIT || reason == REASON_LISTENER_CLOSED;
-	return old == TCP_FIN_WAIT2 && !(sk->__sk_common.skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD)) &&
-	       has_unread(tp, old);
+	if (old == TCP_FIN_WAIT2 && sk->__sk_common.skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD))
+		return false;
+	return (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT || old == TCP_FIN_WAIT2) &&
+	       (reason == REASON_PROCESS_EXIT || reason == REASON_LISTENER_CLOSED || reason == REASON_ABORT_UNREAD);
 }
 
-/* Returns what is to be said of the transition in flags of enum record_flags; notes what comes to CLOSE and stays held. */
-static __always_inline __u8 look_for_left(const struct sock *sk, const struct tcp_sock *tp, struct entry *entry,
-					  const struct task_struct *task, __u8 old, __u8 new)
+/* What is to be said of a socket that the running task closes, in flags of enum record_flags. */
+static __always_inline __u8 judge_close(const struct task_struct *task, const struct transition *transition)
 {
-	bool left = proven_by(old, new) == EVIDENCE_CLOSE && new != TCP_CLOSE;
-	__u8 reason = REASON_NONE;
+	if (!is_family(task))
+		return 0;
+	if (task->flags & PF_EXITING)
+		return RECORD_LEFT;
+	if (!overdue_ns || !transition->since_ns || transition->time_ns - transition->since_ns < overdue_ns)
+		return 0;
+	return transition->old == TCP_CLOSE_WAIT || transition->old == TCP_FIN_WAIT2 || transition->old == TCP_CLOSE
+		       ? RECORD_OVERDUE
+		       : 0;
+}
 
-	if (new == TCP_CLOSE) {
+/* Judges a transition that is a close(), and notes what comes to CLOSE and stays held. */
+static __always_inline __u8 look_for_left(const struct sock *sk, const struct tcp_sock *tp, struct entry *entry,
+					  const struct task_struct *task, const struct transition *transition)
+{
+	__u8 old = transition->old, reason = REASON_NONE, flags;
+	bool closed = proven_by(old, transition->new) == EVIDENCE_CLOSE;
+
+	if (transition->new == TCP_CLOSE) {
 		reason = close_reason(sk, tp, old, entry->signs);
-		if (stays_held(sk, old, reason))
+		closed = is_aborted(sk, old, reason);
+		if (!closed && stays_held(sk, old, reason))
 			entry->signs |= SIGN_HELD;
-		left = is_aborted(sk, tp, old, reason);
 	}
-	if (!left || !(task->flags & PF_EXITING) || !is_family(task))
+	flags = closed ? judge_close(task, transition) : 0;
+	if (!flags)
 		return 0;
 	if (reason == REASON_LISTENER_CLOSED)
-		return RECORD_LEFT | RECORD_UNACCEPTED;
+		return flags | RECORD_UNACCEPTED;
 	own(entry, task, EVIDENCE_CLOSE);
-	return RECORD_LEFT;
+	return flags;
 }
 
-/* At the end of a socket: it came to CLOSE long ago, and its last holder ends only now. */
-static __always_inline bool is_left_zombie(const struct tcp_sock *tp, const struct entry *entry,
-					   const struct task_struct *task)
+/* The same at the end of a socket that came to CLOSE long ago, and was held until now. */
+static __always_inline __u8 look_for_zombie(const struct tcp_sock *tp, struct entry *entry,
+					    const struct task_struct *task, const struct transition *transition)
 {
-	return entry->signs & SIGN_HELD && tp->rcv_nxt && task->flags & PF_EXITING && is_family(task);
+	__u8 flags = entry->signs & SIGN_HELD && tp->rcv_nxt ? judge_close(task, transition) : 0;
+
+	if (flags)
+		own(entry, task, EVIDENCE_CLOSE);
+	return flags;
 }
 
 #endif

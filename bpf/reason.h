@@ -45,7 +45,14 @@ static __always_inline __u8 error_reason(int err, __u8 old)
 static __always_inline __u8 orderly_reason(const struct sock *sk, const struct tcp_sock *tp, __u8 old, __u8 signs)
 {
 	switch (old) {
-	case TCP_FIN_WAIT2: /* tcp_time_wait() */
+	case TCP_FIN_WAIT2:
+		/* Neither has the peer ended nor is it an orphan: __tcp_close() or tcp_disconnect() gives the rest up. */
+		if (!(sk->__sk_common.skc_flags & (1 << SOCK_DONE | 1 << SOCK_DEAD))) {
+			if (is_exiting())
+				return REASON_PROCESS_EXIT;
+			return has_unread(tp, old) ? REASON_ABORT_UNREAD : REASON_RESET_SENT;
+		}
+		return signs & SIGN_EXITING ? REASON_PROCESS_EXIT : REASON_FIN_LOCAL; /* tcp_time_wait() */
 	case TCP_CLOSING:
 		return signs & SIGN_EXITING ? REASON_PROCESS_EXIT : REASON_FIN_LOCAL;
 	case TCP_SYN_SENT: /* tcp_close_state(), tcp_disconnect() */

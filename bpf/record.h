@@ -36,10 +36,10 @@ enum reason {
 };
 
 enum record_flags {
-	RECORD_MISSED = 1 << 0, /* a transition before this one was not seen: the time in the old state is unknown */
-	RECORD_LATE = 1 << 1,	/* comes after it happened: its ports were not known, or its end was missed */
-	RECORD_HELD = 1 << 2,	/* to CLOSE, and a process still has a descriptor */
-	RECORD_LEFT = 1 << 3,	/* the last process that held it ended without closing it, and so the kernel does */
+	RECORD_MISSED = 1 << 0,	 /* a transition before this one was not seen: the time in the old state is unknown */
+	RECORD_LATE = 1 << 1,	 /* comes after it happened: its ports were not known, or its end was missed */
+	RECORD_LEFT = 1 << 2,	 /* the last process that held it ended without closing it, and so the kernel does */
+	RECORD_OVERDUE = 1 << 3, /* its holder closed it at last */
 	RECORD_UNACCEPTED = 1 << 4, /* no process ever had a descriptor */
 };
 

@@ -154,10 +154,10 @@ static __always_inline int follow(void *ctx, const struct sock *sk, __u8 old, __
 		emit_held(counters, sk, entry, old);
 	note_owner(entry, task, old, new);
 	note_stack(ctx, counters, entry, task, old, new);
-	if (leftovers)
-		transition.flags |= look_for_left(sk, tp, entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
+	if (leftovers)
+		transition.flags |= look_for_left(sk, tp, entry, task, &transition);
 	advance(entry, sk, &transition);
 	if (is_too_early(sk, tp, old, new))
 		hold(entry, &transition);
@@ -213,7 +213,7 @@ static __always_inline void close_books(struct counters *counters, struct sock *
 	emit_late(counters, sk, entry, &transition);
 }
 
-/* Tells of a zombie that its last holder, which ends, never closed: no transition does. */
+/* Tells of a zombie that its holder left, or closed overdue: no transition does. */
 static __always_inline void see_off(struct counters *counters, const struct sock *sk, struct entry *entry)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
@@ -224,13 +224,12 @@ static __always_inline void see_off(struct counters *counters, const struct sock
 		.running_pid = task->tgid,
 		.old = TCP_CLOSE,
 		.new = TCP_CLOSE,
-		.flags = RECORD_LEFT,
 	};
 
-	if (!tp || !is_left_zombie(tp, entry, task))
-		return;
-	own(entry, task, EVIDENCE_CLOSE);
-	emit_late(counters, sk, entry, &transition);
+	if (tp)
+		transition.flags = look_for_zombie(tp, entry, task, &transition);
+	if (transition.flags)
+		emit_late(counters, sk, entry, &transition);
 }
 
 /* The end of every full socket; also closes the books of one whose transition to CLOSE was missed. */

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tcptrail/tcptrail/internal/cli"
+	"github.com/tcptrail/tcptrail/internal/family"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/proc"
@@ -38,6 +39,7 @@ func main() {
 		OpenSnapshots:  openSnapshots,
 		OpenCounter:    openCounter,
 		CountStates:    kernel.CountStates,
+		Start:          start,
 		PinDir:         kernel.PinDir,
 		Keep:           privilege.Keep,
 		Version:        version,
@@ -66,6 +68,18 @@ func openCounter(o kernel.SnapshotOptions) (cli.Counter, error) {
 		return nil, err
 	}
 	return counter, nil
+}
+
+func start(c *family.Command) (cli.Family, error) {
+	if err := family.Adopt(); err != nil {
+		return nil, err
+	}
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	running, err := family.Start(c)
+	if err != nil {
+		return nil, err
+	}
+	return running, nil
 }
 
 func terminalWidth() int  { width, _ := terminalSize(); return width }

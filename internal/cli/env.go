@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/tcptrail/tcptrail/internal/family"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/proc"
@@ -43,6 +44,8 @@ type Env struct {
 	OpenCounter   func(kernel.SnapshotOptions) (Counter, error)
 	// CountStates counts without loading anything.
 	CountStates func(kernel.SnapshotOptions) (tcp.Counts, error)
+	// Start runs a command, and makes this process the parent of all that descends from it.
+	Start func(*family.Command) (Family, error)
 	// PinDir is where tracers keep their state for others; "" is nowhere.
 	PinDir string
 	// Keep drops all capabilities but those given, for the rest of the process's life.
@@ -103,6 +106,7 @@ var (
 	_ Source    = (*kernel.Tracer)(nil)
 	_ Snapshots = (*kernel.Snapshots)(nil)
 	_ Counter   = (*kernel.Counter)(nil)
+	_ Family    = (*family.Family)(nil)
 )
 
 // Exit codes, stable for scripts.
@@ -111,5 +115,5 @@ const (
 	ExitFailed      = 1 // something went wrong on the way
 	ExitUsage       = 2 // wrong use: nothing was loaded
 	ExitUnsupported = 3 // the kernel lacks a feature, or the process a privilege
-	ExitFound       = 4 // leaks --once has found something
+	ExitFound       = 4 // leaks --once or run has found something
 )

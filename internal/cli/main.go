@@ -26,6 +26,10 @@ func Main(env *Env, args []string) int {
 	if errors.Is(err, errFound) {
 		return ExitFound
 	}
+	var exit exitStatus
+	if errors.As(err, &exit) {
+		return int(exit)
+	}
 	fmt.Fprintf(own.Stderr, "tcptrail: %s\n", oneLine(err.Error()))
 	var syntax *filter.SyntaxError
 	if errors.As(err, &syntax) {

@@ -113,8 +113,8 @@ type bpfRecordFlags uint32
 const (
 	bpfRecordFlagsRECORD_MISSED     bpfRecordFlags = 1
 	bpfRecordFlagsRECORD_LATE       bpfRecordFlags = 2
-	bpfRecordFlagsRECORD_HELD       bpfRecordFlags = 4
-	bpfRecordFlagsRECORD_LEFT       bpfRecordFlags = 8
+	bpfRecordFlagsRECORD_LEFT       bpfRecordFlags = 4
+	bpfRecordFlagsRECORD_OVERDUE    bpfRecordFlags = 8
 	bpfRecordFlagsRECORD_UNACCEPTED bpfRecordFlags = 16
 )
 
@@ -196,6 +196,7 @@ const (
 	bpfVarFilterVersion       = "filter_version"
 	bpfVarLeftovers           = "leftovers"
 	bpfVarOrderedStores       = "ordered_stores"
+	bpfVarOverdueNs           = "overdue_ns"
 	bpfVarPreemptible         = "preemptible"
 	bpfVarReaderSleeps        = "reader_sleeps"
 	bpfVarReasonForGo         = "reason_for_go"
@@ -302,6 +303,7 @@ type bpfVariableSpecs struct {
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
 	Leftovers        *ebpf.VariableSpec `ebpf:"leftovers"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
+	OverdueNs        *ebpf.VariableSpec `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.VariableSpec `ebpf:"reader_sleeps"`
 	ReasonForGo      *ebpf.VariableSpec `ebpf:"reason_for_go"`
@@ -386,6 +388,7 @@ type bpfVariables struct {
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
 	Leftovers        *ebpf.Variable `ebpf:"leftovers"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
+	OverdueNs        *ebpf.Variable `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
 	ReaderSleeps     *ebpf.Variable `ebpf:"reader_sleeps"`
 	ReasonForGo      *ebpf.Variable `ebpf:"reason_for_go"`

@@ -51,6 +51,7 @@ func decodeHead(r *bpfRecord, e *tcp.Event) {
 	e.Missed = r.Flags&uint8(bpfRecordFlagsRECORD_MISSED) != 0
 	e.Late = r.Flags&uint8(bpfRecordFlagsRECORD_LATE) != 0
 	e.Left = r.Flags&uint8(bpfRecordFlagsRECORD_LEFT) != 0
+	e.Overdue = r.Flags&uint8(bpfRecordFlagsRECORD_OVERDUE) != 0
 	e.Unaccepted = r.Flags&uint8(bpfRecordFlagsRECORD_UNACCEPTED) != 0
 	e.Stack = r.Stack
 	e.RecvQ = r.RecvQ

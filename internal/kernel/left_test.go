@@ -66,6 +66,15 @@ func TestPrivilegedLeftOpen(t *testing.T) {
 			c.Shutdown()
 			c.WaitState(nettest.FinWait2)
 		}, []string{"FIN_WAIT2>FIN_WAIT2 close:leaver"}},
+		{"fin_wait2, data unread", 5, func(s *stage, leaver *nettest.Actor, l *nettest.Conn) {
+			c := leaver.Dial(l.Local())
+			c.Shutdown()
+			c.WaitState(nettest.FinWait2)
+			l.Accept().Write(5)
+			s.waitFor(func(all []nettest.SocketInfo) bool {
+				return slices.ContainsFunc(all, func(is nettest.SocketInfo) bool { return is.Cookie == c.Cookie() && is.RQueue == 5 })
+			})
+		}, []string{"FIN_WAIT2>CLOSE close:leaver process_exit"}},
 		{"zombie by reset", 0, func(_ *stage, leaver *nettest.Actor, l *nettest.Conn) {
 			c := leaver.Dial(l.Local())
 			a := l.Accept()
@@ -182,6 +191,51 @@ func (s *stage) waitFor(wanted func([]nettest.SocketInfo) bool) {
 		}
 		if time.Now().After(deadline) {
 			s.t.Fatalf("still %+v", all)
+		}
+	}
+}
+
+// What was closed, but late, becomes an event, too, where that is asked for.
+func TestPrivilegedClosedOverdue(t *testing.T) {
+	for _, tt := range []struct {
+		overdue time.Duration
+		want    []string
+	}{
+		{time.Nanosecond, []string{"CLOSE_WAIT>LAST_ACK close:client", "FIN_WAIT2>FIN_WAIT2 close:client", "CLOSE>CLOSE close:client reset_received"}},
+		{time.Hour, nil},
+		{0, nil},
+	} {
+		s := newStage(t)
+		l, client := s.actor("server").Listen(nettest.Loopback4(0), 8), s.actor("client")
+		s.trace(Options{LeftOnly: true, Overdue: tt.overdue})
+		c := client.Dial(l.Local())
+		l.Accept().Close()
+		c.WaitState(nettest.CloseWait)
+		c.Close()
+		c = client.Dial(l.Local())
+		l.Accept()
+		c.Shutdown()
+		c.WaitState(nettest.FinWait2)
+		c.Close()
+		c = client.Dial(l.Local())
+		a := l.Accept()
+		a.Linger0()
+		a.Close()
+		c.WaitState(nettest.Close)
+		c.Close()
+		c = client.Dial(l.Local()) // established for however long
+		l.Accept()
+		c.Close()
+		s.end()
+		var got []string
+		for i := range s.events {
+			if e := &s.events[i]; !e.Overdue || e.Left {
+				t.Errorf("overdue %v, left %v", e.Overdue, e.Left)
+			}
+			got = append(got, s.line(&s.events[i]))
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("overdue after %v: got %q, want %q", tt.overdue, got, tt.want)
 		}
 	}
 }

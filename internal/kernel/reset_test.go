@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptrail/tcptrail/internal/nettest"
+	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
 func TestPrivilegedReset(t *testing.T) {
@@ -207,4 +208,36 @@ func TestPrivilegedKilled(t *testing.T) {
 	s.end()
 	s.expect(client, then(opened, "ESTABLISHED>CLOSE connect:client killed")...)
 	s.expect(server, then(accepted, "ESTABLISHED>CLOSE accepted:server reset_received")...)
+}
+
+// What gives up a half-closed connection is no orderly end.
+func TestPrivilegedHalfCloseGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		giveUp func(c, server *nettest.Conn)
+		reason string
+	}{
+		{"linger 0", func(c, _ *nettest.Conn) { c.Linger0(); c.Close() }, "reset_sent"},
+		{"disconnect", func(c, _ *nettest.Conn) { c.Disconnect() }, "reset_sent"},
+		{"unread data", func(c, server *nettest.Conn) {
+			server.Write(5)
+			c.Read(1)
+			c.Close()
+		}, "abort_unread"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStage(t)
+			s.trace(Options{})
+			client, server := s.pair(nettest.Loopback4(0))
+			client.Shutdown()
+			client.WaitState(nettest.FinWait2)
+			tt.giveUp(client, server)
+			server.WaitState(nettest.Close)
+			s.end()
+			last := s.last(client)
+			if got := last.Reason.String(); got != tt.reason || last.Old != tcp.FinWait2 || last.Next != 0 {
+				t.Errorf("%s, want %s", s.line(&last), tt.reason)
+			}
+		})
+	}
 }

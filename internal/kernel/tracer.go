@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -33,8 +34,10 @@ type Options struct {
 	// Family narrows stacks and what LeftOnly is about to descendants of this process, which has to be a subreaper
 	// (prctl(2)) so that those whose parents have ended stay descendants. 0 does not.
 	Family uint32
-	// LeftOnly lets only what ending processes leave open become events: see tcp.Event.Left. The rest counts as filtered.
+	// LeftOnly lets only what ending processes leave open become events, see tcp.Event.Left, and what is closed after
+	// Overdue or more in CLOSE_WAIT, FIN_WAIT2 or as a zombie; 0 is never. The rest counts as filtered.
 	LeftOnly bool
+	Overdue  time.Duration
 	// Silent is for who wants Stats alone: no transition becomes an event, and all count as filtered.
 	Silent bool
 }
@@ -133,7 +136,8 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	if err := configure(&variables, &o.Filter); err != nil {
 		return err
 	}
-	if err := errors.Join(choose(&variables, &o), variables.Silent.Set(o.Silent), variables.Leftovers.Set(o.LeftOnly)); err != nil {
+	if err := errors.Join(choose(&variables, &o), variables.Silent.Set(o.Silent), variables.Leftovers.Set(o.LeftOnly),
+		variables.OverdueNs.Set(uint64(o.Overdue))); err != nil {
 		return err
 	}
 	if !o.Stacks {

@@ -47,12 +47,14 @@ type Status uint8
 const (
 	Firing    Status = iota + 1 // there are stuck sockets
 	Escalated                   // there are, and this is the report in which the level rose
+	Left                        // there were, when their process ended: see Leftover
+	Overdue                     // there were for too long, and were closed then: see Leftover
 	Resolved                    // there are none any more
 	Muted                       // all that there are were muted since
 	Merged                      // there are, in another finding: see Into
 )
 
-var statusNames = [...]string{"", "firing", "escalated", "resolved", "muted", "merged"}
+var statusNames = [...]string{"", "firing", "escalated", "left", "overdue", "resolved", "muted", "merged"}
 
 // String returns the name used in JSON; "" for a number that is no status.
 func (s Status) String() string {

@@ -95,6 +95,11 @@ func (l *Limits) Shortest() time.Duration {
 	return shortest
 }
 
+// Warn lets a condition that lasts so long be a warning, and never critical.
+func (l *Limits) Warn(c Condition, after time.Duration) {
+	l.of[c] = Limit{Warn: after, Critical: maxLimit}
+}
+
 // Events returns the states of which a Watcher needs the transitions into and out of; Close for zombies.
 func (l *Limits) Events() tcp.StateSet {
 	var set tcp.StateSet

@@ -17,7 +17,7 @@ func ParseLimit(text string) (Condition, Limit, error) {
 	if !ok {
 		return 0, Limit{}, fmt.Errorf("limit %q: use STATE=DURATION, as CLOSE_WAIT=60s, or STATE=off", text)
 	}
-	c, err := parseCondition(strings.TrimSpace(name))
+	c, err := ParseCondition(strings.TrimSpace(name))
 	if err != nil {
 		return 0, Limit{}, fmt.Errorf("limit %q: %w", text, err)
 	}
@@ -28,7 +28,8 @@ func ParseLimit(text string) (Condition, Limit, error) {
 	return c, limit, nil
 }
 
-func parseCondition(name string) (Condition, error) {
+// ParseCondition reads one state in any spelling of tcp.ParseStates, or ZOMBIE, if it can have a limit.
+func ParseCondition(name string) (Condition, error) {
 	if folded := strings.ToLower(name); folded == "zombie" || folded == "zombies" {
 		return Zombie, nil
 	}

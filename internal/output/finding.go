@@ -15,8 +15,8 @@ type FindingOptions struct {
 	Names    HostNames
 	Location *time.Location // zone of Table and Wide; nil means time.Local
 	Limits   leak.Limits    // what was looked for: a report without findings says it
-	// CallSite returns the text of Finding.Key.CallSite, "" when it is unknown; nil: all are. It need not be printable.
-	CallSite func(number uint64) string
+	// CallSite returns what Finding.Key.CallSite stands for, and whether that is known; nil: it never is.
+	CallSite func(number uint64) (Site, bool)
 }
 
 // Findings writes what there is to say about stuck sockets. Each call writes in one piece. The first error of the underlying

@@ -85,7 +85,7 @@ func TestFindingJSONValues(t *testing.T) {
 			{path("holders", 0, "sockets"), "4"},
 			{path("listener"), nil},
 			{path("peer"), nil},
-			{path("callsite"), "app.fetch /srv/app/client.py:42"},
+			{path("callsite"), "app::fetch(int) (client.cc:42)"},
 			{path("sockets", 0, "cookie"), "4a1f00"},
 			{path("sockets", 0, "fd"), "12"},
 			{path("sockets", 0, "at_least"), nil},
@@ -168,7 +168,7 @@ func TestReportAndNewsAreAlikeInJSON(t *testing.T) {
 func TestFindingJSONFields(t *testing.T) {
 	const want = "time event id status level state zombie cause pid comm netns direction endpoint port endpoints count proven " +
 		"oldest_ms oldest_at_least rate_per_min fd_limit fd_used fd_held fd_share exhausted_ms signs holders other_holders " +
-		"listener peer blames leg callsite into sockets others recv_q send_q advice"
+		"listener peer blames leg callsite into sockets others recv_q send_q advice call frames"
 	line := news(t, findingOptions(JSON, 0), findings()[7])
 	var got []string
 	depth, name := 0, true
@@ -250,7 +250,10 @@ func FuzzFinding(f *testing.F) {
 			for _, width := range []int{0, 80, leastWidth + int(small)} {
 				o := findingOptions(format, width)
 				o.Color = small&1 == 1
-				o.CallSite = func(uint64) string { return string(name) }
+				o.CallSite = func(uint64) (Site, bool) {
+					frame := Frame{Function: string(name), File: string(name), Module: string(name), Line: int(narrow), Guess: small&2 == 0}
+					return Site{Call: string(name), Place: int(small) - 1, Frames: []Frame{frame, {PC: wide}}[:small%3]}, small&4 == 0
+				}
 				checkPage(t, o, report(t, o, finding, finding))
 				line := news(t, o, finding)
 				checkPage(t, o, line)

@@ -153,12 +153,27 @@ func hostileFinding() leak.Finding {
 	return f
 }
 
+// siteOfFetch is a stack in which the place to look at is not the innermost, and one frame could not be named.
+var siteOfFetch = Site{Call: "connect", Place: 2, Frames: []Frame{
+	{Function: "__connect", Module: "/usr/lib/x86_64-linux-gnu/libc.so.6", Offset: 0x10a3f0, PC: 0x7f0000100000, Guess: true},
+	{Function: "pool::get()", File: "/src/app/pool.h", Line: 3, Module: "/srv/app/app", Offset: 0x1200, PC: 0x401200, Inlined: true},
+	{Function: "app::fetch(int)", File: "/src/app/client.cc", Line: 42, Module: "/srv/app/app", Offset: 0x1204, PC: 0x401204},
+	{Module: "/srv/app/plugin.so", Offset: 0x77, PC: 0x7f0000000077},
+	{PC: 0xdeadbeef},
+}}
+
+// hostileSite has names that want to be more, and a place beyond its frames.
+var hostileSite = Site{Call: "\x1b[2J", Place: 9, Frames: []Frame{
+	{Function: "\x1b[2J\n\u202e", File: "/\x9b/\r\"", Line: -1}, {Module: "\x1b]0;x\a", Offset: 1}, {Function: "\xff", Module: "\n"},
+}}
+
 // findingOptions returns options with everything that a report can be told.
 func findingOptions(format Format, width int) FindingOptions {
 	return FindingOptions{
 		Format: format, Width: width, Location: zone, Names: hostNames(), Limits: leak.DefaultLimits(),
-		CallSite: func(number uint64) string {
-			return map[uint64]string{7: "app.fetch /srv/app/client.py:42", 666: "\x1b[2J\n\u202e"}[number]
+		CallSite: func(number uint64) (Site, bool) {
+			s, ok := map[uint64]Site{7: siteOfFetch, 666: hostileSite}[number]
+			return s, ok
 		},
 	}
 }

@@ -51,6 +51,25 @@ func TestGoldenFindings(t *testing.T) {
 		news(t, findingOptions(JSON, 0), over()...))
 }
 
+func TestLeftOpen(t *testing.T) {
+	f := aFinding(closeWait, leak.UnreadFin, leak.SignUnreadFin)
+	f.Status, f.Holders, f.FDs = leak.Left, nil, leak.FDs{}
+	got := report(t, findingOptions(Table, 100), f)
+	for _, want := range []string{
+		" 1 finding about 4 sockets left open or closed late\n", "LEFT      python3[31163] left 4 sockets in CLOSE_WAIT, oldest 37m02s: ",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "verify") {
+		t.Errorf("nothing can be verified of a process that has ended:\n%s", got)
+	}
+	if got := report(t, findingOptions(JSON, 0), f); !strings.Contains(got, `"status":"left"`) {
+		t.Errorf("JSON: %s", got)
+	}
+}
+
 func TestNothingFound(t *testing.T) {
 	for _, test := range []struct {
 		o    FindingOptions

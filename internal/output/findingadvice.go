@@ -10,7 +10,7 @@ import (
 // where no socket is there to name.
 func adviceFor(f *leak.Finding) leak.Text {
 	t := leak.Advice(f.Key.Condition, f.Key.Cause)
-	if len(f.Sample) > 0 {
+	if len(f.Sample) > 0 && !isGone(f) {
 		t.Verify = leak.Commands(t.Verify, &f.Sample[0])
 	} else {
 		t.Verify = nil

@@ -50,6 +50,7 @@ func (w *Findings) details(p *page, f *leak.Finding) {
 	p.detail("blame", w.blames(f))
 	p.detail("proxy", w.leg(f))
 	p.detail("opened at", w.callSite(f))
+	w.stack(p, f)
 	p.detail("evidence", w.evidence(f))
 	w.sample(p, f)
 	w.advice(p, f)
@@ -202,14 +203,6 @@ func (w *Findings) leg(f *leak.Finding) string {
 	}
 	return fmt.Sprintf("maybe the other side of %s: a guess, from %s that got there at the same time", w.other(f.Leg.Finding),
 		w.counted(f.Leg.Pairs, "pair"))
-}
-
-// callSite says where in the code the sockets were opened.
-func (w *Findings) callSite(f *leak.Finding) string {
-	if f.Key.CallSite == 0 || w.o.CallSite == nil {
-		return ""
-	}
-	return printableText(w.o.CallSite(f.Key.CallSite))
 }
 
 // evidence names the signs.

@@ -14,7 +14,8 @@ import (
 //	time             string   wall clock, RFC 3339 in UTC with nine decimals
 //	event            string   "finding"
 //	id               string   the same as long as the finding goes on, 16 hexadecimal digits
-//	status           string   "firing", "escalated", "resolved", "muted" or "merged"
+//	status           string   "firing", "escalated", "resolved", "muted" or "merged"; from run, too, "left" by a process
+//	                          that has ended, or "overdue": closed in the end
 //	level            string   "warn" or "critical"
 //	state            string   in the kernel's spelling, as "CLOSE_WAIT"; of zombies "CLOSE"
 //	zombie           boolean  in CLOSE after a connection, and a descriptor is still open
@@ -53,6 +54,10 @@ import (
 //	others           number   sockets that are not in sockets
 //	recv_q, send_q   number   bytes, over all sockets
 //	advice           object   for people: {"meaning","why","fix","verify","no_help"}, the last two arrays
+//	call             string   system call by which they were opened: "connect", "accept", or "listen" where accept() is not
+//	                          watched; null without call site
+//	frames           array    the stack then, innermost first, as {"function","file","line","module","offset","pc","guess",
+//	                          "inlined"}, the last two only when true; offset is what addr2line takes
 func (w *Findings) appendJSON(b []byte, f *leak.Finding, at int64) []byte {
 	k := &f.Key
 	b = appendJSONStart(b, at, "finding")
@@ -83,6 +88,7 @@ func (w *Findings) appendJSON(b []byte, f *leak.Finding, at int64) []byte {
 	b = appendUint(append(b, `,"recv_q":`...), f.RecvQ)
 	b = appendUint(append(b, `,"send_q":`...), f.SendQ)
 	b = appendJSONAdvice(append(b, `,"advice":`...), f)
+	b = w.appendJSONSite(b, f)
 	return append(b, '}', '\n')
 }
 
@@ -143,8 +149,8 @@ func (w *Findings) appendJSONRelations(b []byte, f *leak.Finding) []byte {
 		b = append(b, "null"...)
 	}
 	site := ""
-	if f.Key.CallSite != 0 && w.o.CallSite != nil {
-		site = w.o.CallSite(f.Key.CallSite)
+	if s, ok := w.site(f); ok {
+		site = s.place().text()
 	}
 	b = appendJSONText(append(b, `,"callsite":`...), site)
 	return appendJSONText(append(b, `,"into":`...), f.Into)

@@ -47,12 +47,20 @@ func (w *Findings) total(findings []*leak.Finding) string {
 		}
 		return "nothing found: no socket has been for longer in " + limits
 	}
-	sockets := 0
+	sockets, left := 0, true
 	for _, f := range findings {
 		sockets += f.Count
+		left = left && isGone(f)
 	}
-	return w.counted(len(findings), "finding") + " about " + w.counted(sockets, "stuck socket")
+	about := w.counted(len(findings), "finding") + " about "
+	if left {
+		return about + w.counted(sockets, "socket") + " left open or closed late"
+	}
+	return about + w.counted(sockets, "stuck socket")
 }
+
+// isGone says whether the sockets of a finding that is not over are no more.
+func isGone(f *leak.Finding) bool { return f.Status == leak.Left || f.Status == leak.Overdue }
 
 // headline says who has how many sockets in which state, for how long, and why.
 func (w *Findings) headline(f *leak.Finding) string {
@@ -74,6 +82,10 @@ func (w *Findings) headline(f *leak.Finding) string {
 // verb says what a process does to its sockets: those that wait for accept() it does not hold.
 func verb(f *leak.Finding) string {
 	switch held := f.Signs.Has(leak.SignHeld); {
+	case f.Status == leak.Left:
+		return "left"
+	case f.Status == leak.Overdue:
+		return "closed late"
 	case f.Status.IsOver() && held:
 		return "held"
 	case f.Status.IsOver():

@@ -157,6 +157,10 @@ func levelWord(f *leak.Finding) (word, color string) {
 	switch {
 	case f.Status == leak.Resolved:
 		return "RESOLVED", green
+	case f.Status == leak.Left:
+		return "LEFT", yellow
+	case f.Status == leak.Overdue:
+		return "OVERDUE", yellow
 	case f.Status.IsOver():
 		return strings.ToUpper(f.Status.String()), dim
 	case f.Level == leak.Critical:

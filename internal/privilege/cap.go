@@ -17,6 +17,7 @@ type Cap uint8
 // The capabilities that this program speaks of; String knows the names of all.
 const (
 	DACReadSearch Cap = unix.CAP_DAC_READ_SEARCH
+	Kill          Cap = unix.CAP_KILL
 	SetPCap       Cap = unix.CAP_SETPCAP
 	NetAdmin      Cap = unix.CAP_NET_ADMIN
 	SysPtrace     Cap = unix.CAP_SYS_PTRACE

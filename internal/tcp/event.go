@@ -40,8 +40,10 @@ type Event struct {
 	Late       bool   // comes after younger ones: its ports were not known yet, its end was missed, or its CPU stood still; RunningPID may be unknown
 	// Left says that the last process that held it ended without closing it, and so the kernel does. A zombie is left by an
 	// event from Close to Close, which is no transition.
-	Left       bool
-	Unaccepted bool // Left by its listener's process, which never accepted it
+	Left bool
+	// Overdue says that its holder closed it, after longer in Old than a tracer was told to wait for; a zombie likewise.
+	Overdue    bool
+	Unaccepted bool // Left or Overdue, and its listener's process never accepted it
 	Comm       Comm // owner's name
 }
 

@@ -1,0 +1,154 @@
+// Package family runs a command and stands in for the parent of everything that descends from it, so that the kernel's
+// own tree of processes says who belongs to it, whatever forks, ends or calls setsid().
+package family
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The exit codes that shells give to a command that could not be started.
+const (
+	ExitNotExecutable = 126
+	ExitNotFound      = 127
+)
+
+// Command is what to run.
+type Command struct {
+	Args []string // program and arguments; the program is looked for in PATH
+	Env  []string
+	User *User // whom it is to run as; nil: as we do
+	// Its standard streams, handed down as they are.
+	Stdin, Stdout, Stderr *os.File
+}
+
+// StartError says that the command could not be started.
+type StartError struct {
+	Exit  int // what a shell's exit code would be
+	Cause error
+}
+
+// Error names the cause.
+func (e *StartError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *StartError) Unwrap() error { return e.Cause }
+
+// Family is a command that was started, and its descendants. Wait is for one goroutine, all else for any.
+type Family struct {
+	pid     int
+	signals chan os.Signal
+
+	mu    sync.Mutex // guards ended: a signal must not go to whoever has the pid next
+	ended bool
+}
+
+// Adopt makes this process the parent of all of its descendants whose own parents end (PR_SET_CHILD_SUBREAPER, prctl(2)):
+// for the rest of its life, and before a Start.
+func Adopt() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become the parent of orphans: %w", err)
+	}
+	return nil
+}
+
+// Start runs the command. From then on SIGTERM and SIGHUP are passed on to it, and SIGINT and SIGQUIT, which a terminal
+// sends to both, are left to it, as system(3) does. An error is a *StartError.
+func Start(c *Command) (*Family, error) {
+	path, err := exec.LookPath(c.Args[0])
+	if err != nil {
+		return nil, startError(err)
+	}
+	f := &Family{signals: make(chan os.Signal, 1)}
+	signal.Notify(f.signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
+	attributes := &os.ProcAttr{Env: c.Env, Files: []*os.File{c.Stdin, c.Stdout, c.Stderr}}
+	if c.User != nil {
+		attributes.Sys = &syscall.SysProcAttr{Credential: c.User.credential()}
+		attributes.Env = c.User.environ(c.Env)
+	}
+	process, err := os.StartProcess(path, c.Args, attributes)
+	if err != nil {
+		signal.Stop(f.signals)
+		return nil, startError(err)
+	}
+	f.pid = process.Pid
+	_ = process.Release() // Wait reaps it with all others
+	go f.passOn()
+	return f, nil
+}
+
+func startError(err error) error {
+	exit := ExitNotExecutable
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		exit = ExitNotFound
+	}
+	return &StartError{Exit: exit, Cause: err}
+}
+
+// PID returns the command's process.
+func (f *Family) PID() int { return f.pid }
+
+// passOn sends the command what is meant for it.
+func (f *Family) passOn() {
+	for s := range f.signals {
+		if s == unix.SIGTERM || s == unix.SIGHUP {
+			f.send(s.(syscall.Signal))
+		}
+	}
+}
+
+func (f *Family) send(s syscall.Signal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.ended {
+		_ = unix.Kill(f.pid, s)
+	}
+}
+
+// Wait waits for the end of the command, taking leave of every orphan that ends meanwhile, and returns its exit code as a
+// shell does: 128 and the number of the signal that killed it. This process must have no other children.
+func (f *Family) Wait() (exit int, err error) {
+	defer func() {
+		signal.Stop(f.signals)
+		close(f.signals)
+	}()
+	for {
+		var status unix.WaitStatus
+		if err := f.nextEnd(); err != nil {
+			return 0, err
+		}
+		f.mu.Lock()
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		f.ended = f.ended || err == nil && pid == f.pid
+		f.mu.Unlock()
+		switch {
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return 0, fmt.Errorf("wait for the command: %w", err)
+		case !f.ended:
+		case status.Signaled():
+			return 128 + int(status.Signal()), nil
+		default:
+			return status.ExitStatus(), nil
+		}
+	}
+}
+
+// nextEnd waits until a child has ended, and leaves it to be waited for: until then nobody else has its number.
+func (f *Family) nextEnd() error {
+	for {
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			if err != nil {
+				return fmt.Errorf("wait for the command: %w", err)
+			}
+			return nil
+		}
+	}
+}
