@@ -44,7 +44,7 @@ func (e *StartError) Unwrap() error { return e.Cause }
 // Family is a command that was started, and its descendants. Wait is for one goroutine, all else for any.
 type Family struct {
 	pid     int
-	signals chan os.Signal
+	signals map[syscall.Signal]chan os.Signal // each of its own: where one waits, another of its kind adds nothing
 
 	mu    sync.Mutex // guards ended: a signal must not go to whoever has the pid next
 	ended bool
@@ -66,8 +66,7 @@ func Start(c *Command) (*Family, error) {
 	if err != nil {
 		return nil, startError(err)
 	}
-	f := &Family{signals: make(chan os.Signal, 1)}
-	signal.Notify(f.signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
+	f := &Family{signals: catch()}
 	attributes := &os.ProcAttr{Env: c.Env, Files: []*os.File{c.Stdin, c.Stdout, c.Stderr}}
 	if c.User != nil {
 		attributes.Sys = &syscall.SysProcAttr{Credential: c.User.credential()}
@@ -75,13 +74,32 @@ func Start(c *Command) (*Family, error) {
 	}
 	process, err := os.StartProcess(path, c.Args, attributes)
 	if err != nil {
-		signal.Stop(f.signals)
+		release(f.signals)
 		return nil, startError(err)
 	}
 	f.pid = process.Pid
 	_ = process.Release() // Wait reaps it with all others
-	go f.passOn()
+	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP} {
+		go f.passOn(s)
+	}
 	return f, nil
+}
+
+// catch keeps the signals from ending this process.
+func catch() map[syscall.Signal]chan os.Signal {
+	signals := map[syscall.Signal]chan os.Signal{}
+	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT} {
+		signals[s] = make(chan os.Signal, 1)
+		signal.Notify(signals[s], s)
+	}
+	return signals
+}
+
+func release(signals map[syscall.Signal]chan os.Signal) {
+	for _, c := range signals {
+		signal.Stop(c)
+		close(c)
+	}
 }
 
 func startError(err error) error {
@@ -95,30 +113,21 @@ func startError(err error) error {
 // PID returns the command's process.
 func (f *Family) PID() int { return f.pid }
 
-// passOn sends the command what is meant for it.
-func (f *Family) passOn() {
-	for s := range f.signals {
-		if s == unix.SIGTERM || s == unix.SIGHUP {
-			f.send(s.(syscall.Signal))
+// passOn sends the command a signal whenever we get it.
+func (f *Family) passOn(s syscall.Signal) {
+	for range f.signals[s] {
+		f.mu.Lock()
+		if !f.ended {
+			_ = unix.Kill(f.pid, s)
 		}
-	}
-}
-
-func (f *Family) send(s syscall.Signal) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.ended {
-		_ = unix.Kill(f.pid, s)
+		f.mu.Unlock()
 	}
 }
 
 // Wait waits for the end of the command, taking leave of every orphan that ends meanwhile, and returns its exit code as a
 // shell does: 128 and the number of the signal that killed it. This process must have no other children.
 func (f *Family) Wait() (exit int, err error) {
-	defer func() {
-		signal.Stop(f.signals)
-		close(f.signals)
-	}()
+	defer release(f.signals)
 	for {
 		var status unix.WaitStatus
 		if err := f.nextEnd(); err != nil {
