@@ -10,11 +10,9 @@
 
 #define PORT_WORDS 1024 /* 65,536 ports, 64 to a word */
 
-volatile const bool silent; /* nothing reaches the rings: who counts needs no records */
-volatile const bool with_stacks;
-volatile const bool leftovers; /* only what is left by an ending process, or closed overdue, reaches the rings */
-volatile const __u64
-	overdue_ns; /* after so long in CLOSE_WAIT, FIN_WAIT2 or as a zombie a socket is overdue; 0: never */
+volatile const bool silent;	 /* nothing reaches the rings: who counts needs no records */
+volatile const bool with_stacks; /* at accept() */
+volatile const __u64 overdue_ns; /* in CLOSE_WAIT, FIN_WAIT2 or as a zombie; 0: never overdue */
 volatile const bool filter_pid;
 volatile const bool filter_netns;
 volatile const bool filter_cgroup;

@@ -75,7 +75,7 @@ static __always_inline void fill_record(struct record *record, const struct sock
 	record->pad = 0;
 	record->stack = entry ? entry->stack : 0;
 	record->recv_q = 0;
-	if (leftovers)
+	if (transition->flags & (RECORD_LEFT | RECORD_OVERDUE))
 		record->recv_q = distance(tp->copied_seq, tp->rcv_nxt);
 }
 
@@ -98,17 +98,10 @@ static __always_inline void fill_closing(struct closing_record *closing, const s
 	closing->srtt_us = tp->srtt_us >> 3; /* kept times eight: tcp_rtt_estimator() */
 }
 
-static __always_inline void emit(struct counters *counters, const struct sock *sk, const struct tcp_sock *tp,
+/* Without asking the filter. */
+static __always_inline void send(struct counters *counters, const struct sock *sk, const struct tcp_sock *tp,
 				 const struct entry *entry, const struct transition *transition)
 {
-	add_one(&counters->seen);
-	if (silent || (leftovers && !(transition->flags & (RECORD_LEFT | RECORD_OVERDUE))) ||
-	    !is_wanted(sk, entry, transition->old, transition->new, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport),
-		       bpf_ntohs(sk->__sk_common.skc_dport))) {
-		add_one(&counters->filtered);
-		return;
-	}
-
 	__u64 index;
 	struct slot *slot = reserve(&index);
 
@@ -121,6 +114,18 @@ static __always_inline void emit(struct counters *counters, const struct sock *s
 		fill_closing(&slot->record, sk, tp, entry, transition);
 	commit(slot, index);
 	wake_reader();
+}
+
+static __always_inline void emit(struct counters *counters, const struct sock *sk, const struct tcp_sock *tp,
+				 const struct entry *entry, const struct transition *transition)
+{
+	add_one(&counters->seen);
+	if (silent || !is_wanted(sk, entry, transition->old, transition->new,
+				 bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport), bpf_ntohs(sk->__sk_common.skc_dport))) {
+		add_one(&counters->filtered);
+		return;
+	}
+	send(counters, sk, tp, entry, transition);
 }
 
 #endif

@@ -10,8 +10,11 @@
 
 #define FAMILY_DEPTH 64 /* generations; build tools and test runners nest a dozen */
 
-static __always_inline bool is_family(const struct task_struct *task)
+/* Global, and so verified once: inlined, each way that leads here would be followed through all generations. */
+__noinline int is_family(void)
 {
+	const struct task_struct *task = bpf_get_current_task_btf();
+
 	if (!family)
 		return true;
 	for (int i = 0; i < FAMILY_DEPTH && task; i++) {

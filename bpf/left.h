@@ -39,7 +39,7 @@ static __always_inline bool is_aborted(const struct sock *sk, __u8 old, __u8 rea
 /* What is to be said of a socket that the running task closes, in flags of enum record_flags. */
 static __always_inline __u8 judge_close(const struct task_struct *task, const struct transition *transition)
 {
-	if (!is_family(task))
+	if (!is_family())
 		return 0;
 	if (task->flags & PF_EXITING)
 		return RECORD_LEFT;
@@ -72,7 +72,7 @@ static __always_inline __u8 look_for_left(const struct sock *sk, const struct tc
 	return flags;
 }
 
-/* The same at the end of a socket that came to CLOSE long ago, and was held until now. */
+/* The same at the end of a socket, which is no transition if it came to CLOSE long ago and was held until now. */
 static __always_inline __u8 look_for_zombie(const struct tcp_sock *tp, struct entry *entry,
 					    const struct task_struct *task, const struct transition *transition)
 {

@@ -129,7 +129,7 @@ static __always_inline __u32 take_stack(void *ctx, struct counters *counters, co
 	__u32 index = call & 3;
 	struct stack *draft = bpf_map_lookup_elem(&drafts, &index);
 
-	if (!draft || task->flags & PF_KTHREAD || !is_family(task))
+	if (!draft || task->flags & PF_KTHREAD || !is_family())
 		return 0;
 
 	__u32 number = draw_stack(ctx, draft, task, call) ? number_of(draft) : 0;
@@ -137,18 +137,6 @@ static __always_inline __u32 take_stack(void *ctx, struct counters *counters, co
 	if (!number)
 		add_one(&counters->unstacked);
 	return number;
-}
-
-/* At connect() and listen(), which the transition itself proves to be run by this task. */
-static __always_inline void note_stack(void *ctx, struct counters *counters, struct entry *entry,
-				       const struct task_struct *task, __u8 old, __u8 new)
-{
-	if (!with_stacks || old != TCP_CLOSE)
-		return;
-	if (new == TCP_SYN_SENT)
-		entry->stack = take_stack(ctx, counters, task, STACK_CONNECT);
-	else if (new == TCP_LISTEN)
-		entry->stack = take_stack(ctx, counters, task, STACK_LISTEN);
 }
 
 /* At accept(); where that cannot be watched, the listener's stack stands for it. */

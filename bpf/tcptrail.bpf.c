@@ -119,7 +119,7 @@ static __always_inline void advance(struct entry *entry, const struct sock *sk, 
 	}
 }
 
-static __always_inline int follow(void *ctx, const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL unless all 16 bits say TCP */
 	struct counters *counters = my_counters();
@@ -153,11 +153,8 @@ static __always_inline int follow(void *ctx, const struct sock *sk, __u8 old, __
 	if (entry->held_old)
 		emit_held(counters, sk, entry, old);
 	note_owner(entry, task, old, new);
-	note_stack(ctx, counters, entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
-	if (leftovers)
-		transition.flags |= look_for_left(sk, tp, entry, task, &transition);
 	advance(entry, sk, &transition);
 	if (is_too_early(sk, tp, old, new))
 		hold(entry, &transition);
@@ -166,12 +163,12 @@ static __always_inline int follow(void *ctx, const struct sock *sk, __u8 old, __
 	return 0;
 }
 
-static __always_inline int follow_undisturbed(void *ctx, const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, __u8 new)
 {
 	if (!preemptible || !bpf_preempt_disable || !bpf_preempt_enable)
-		return follow(ctx, sk, old, new);
+		return follow(sk, old, new);
 	bpf_preempt_disable(); /* from the time stamp to the commit */
-	follow(ctx, sk, old, new);
+	follow(sk, old, new);
 	bpf_preempt_enable();
 	return 0;
 }
@@ -179,7 +176,7 @@ static __always_inline int follow_undisturbed(void *ctx, const struct sock *sk, 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
-	return follow_undisturbed(ctx, sk, old, new);
+	return follow_undisturbed(sk, old, new);
 }
 
 /*
@@ -193,7 +190,7 @@ int BPF_PROG(second_look, const struct sock *sk, int old, int new)
 
 	if (entry && entry->state == new)
 		return 0;
-	return follow_undisturbed(ctx, sk, old, new);
+	return follow_undisturbed(sk, old, new);
 }
 
 static __always_inline void close_books(struct counters *counters, struct sock *sk, struct entry *entry)
@@ -213,25 +210,6 @@ static __always_inline void close_books(struct counters *counters, struct sock *
 	emit_late(counters, sk, entry, &transition);
 }
 
-/* Tells of a zombie that its holder left, or closed overdue: no transition does. */
-static __always_inline void see_off(struct counters *counters, const struct sock *sk, struct entry *entry)
-{
-	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
-	const struct task_struct *task = bpf_get_current_task_btf();
-	struct transition transition = {
-		.time_ns = bpf_ktime_get_ns(),
-		.since_ns = entry->since_ns,
-		.running_pid = task->tgid,
-		.old = TCP_CLOSE,
-		.new = TCP_CLOSE,
-	};
-
-	if (tp)
-		transition.flags = look_for_zombie(tp, entry, task, &transition);
-	if (transition.flags)
-		emit_late(counters, sk, entry, &transition);
-}
-
 /* The end of every full socket; also closes the books of one whose transition to CLOSE was missed. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
@@ -244,8 +222,6 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 	take_over(entry, sk, TCP_CLOSE);
 	if (entry->state != TCP_CLOSE)
 		close_books(counters, sk, entry);
-	if (leftovers)
-		see_off(counters, sk, entry);
 	if (entry->signs & SIGN_COUNTED)
 		add_one(&counters->gone[TCP_CLOSE]);
 	return 0;
@@ -280,6 +256,77 @@ SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(tcp_send_reset, const struct sock *sk)
 {
 	return note_sign(sk, SIGN_RESET_SENT);
+}
+
+/*
+ * Optional, and attached before those that follow transitions, so that their records have the stack. connect() and
+ * listen() are what the transition itself proves to be run by this task.
+ */
+static __always_inline int note_opener(void *ctx, const struct sock *sk, int new)
+{
+	struct counters *counters = my_counters();
+	struct entry *entry;
+	__u32 stack;
+
+	if (!counters || !bpf_skc_to_tcp_sock((void *)sk))
+		return 0;
+	stack = take_stack(ctx, counters, bpf_get_current_task_btf(), new == TCP_LISTEN ? STACK_LISTEN : STACK_CONNECT);
+	entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (entry)
+		entry->stack = stack;
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(note_stack, const struct sock *sk, int old, int new)
+{
+	if (old != TCP_CLOSE || (new != TCP_SYN_SENT &&new != TCP_LISTEN))
+		return 0;
+	if (!preemptible || !bpf_preempt_disable || !bpf_preempt_enable)
+		return note_opener(ctx, sk, new);
+	bpf_preempt_disable(); /* a draft is this CPU's */
+	note_opener(ctx, sk, new);
+	bpf_preempt_enable();
+	return 0;
+}
+
+/* Optional, and attached before those that follow transitions: it needs what they knew before this one. */
+static __always_inline int tell_left(const struct sock *sk, int old, int new, bool ended)
+{
+	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
+	struct counters *counters = my_counters();
+	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	const struct task_struct *task = bpf_get_current_task_btf();
+	struct transition transition = {
+		.time_ns = bpf_ktime_get_ns(),
+		.running_pid = task->tgid,
+		.old = old,
+		.new = new,
+	};
+
+	if (!tp || !counters || !entry)
+		return 0;
+	transition.since_ns = entry->state == old ? entry->since_ns : 0;
+	transition.flags =
+		ended ? look_for_zombie(tp, entry, task, &transition) : look_for_left(sk, tp, entry, task, &transition);
+	if (!transition.flags)
+		return 0;
+	add_one(&counters->seen);
+	send(counters, sk, tp, entry, &transition);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tell_left_open, const struct sock *sk, int old, int new)
+{
+	return tell_left(sk, old, new, false);
+}
+
+/* Zombies make no transition when they are closed at last. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tell_left_zombie, const struct sock *sk)
+{
+	return tell_left(sk, TCP_CLOSE, TCP_CLOSE, true);
 }
 
 static __always_inline int note_accept(void *ctx, struct sock *sk)

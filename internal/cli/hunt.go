@@ -49,6 +49,9 @@ func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	if h.clock, err = clock.New(); err != nil {
 		return nil, err
 	}
+	for i := range p.mutes {
+		h.reporter.Mute(p.mutes[i].from(h.clock.Refresh()))
+	}
 	o := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir}
 	o.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
 	h.snapshots, err = env.OpenSnapshots(o)
@@ -222,7 +225,9 @@ func newTeller(env *Env, p *leaksPlan) (*teller, error) {
 	t := &teller{}
 	if p.looks.width > 0 && p.looks.format != output.JSON && env.Getenv("TERM") != "dumb" {
 		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
-		t.out = output.NewFindings(t.screen, p.findingOptions(labels))
+		o := p.findingOptions(labels)
+		o.Folded = o.Format == output.Table
+		t.out = output.NewFindings(t.screen, o)
 		return t, nil
 	}
 	t.out = output.NewFindings(env.Stdout, p.findingOptions(labels))

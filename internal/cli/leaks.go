@@ -35,6 +35,7 @@ type leaksFlags struct {
 	outputFlags
 	limits   leak.Limits
 	once     bool
+	mutes    []string
 	repeat   time.Duration
 	duration time.Duration
 }
@@ -44,6 +45,7 @@ type leaksPlan struct {
 	selection *selection
 	looks     looks
 	limits    leak.Limits
+	mutes     []mute
 	once      bool
 	repeat    time.Duration // 0: a finding that goes on is not told again
 	duration  time.Duration // 0: no end
@@ -80,6 +82,7 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	f.definePlace(s)
 	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; a minute for CLOSE_WAIT,\nFIN_WAIT2 and ZOMBIE unless given")
 	s.Lookup("limit").DefValue = "" // said in words
+	s.Var(each{&f.mutes, "rule"}, "mute", "keep what a filter selects out, for a time if one is\ngiven, as '2h: comm rsync'; may be given again")
 	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
 	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
@@ -101,6 +104,9 @@ func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
 		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
 	case f.limits.Events() == 0:
 		return nil, errors.New("--limit: every limit is off: leave one on")
+	}
+	if p.mutes, err = parseMutes(env, f.mutes); err != nil {
+		return nil, err
 	}
 	p.selection, err = f.resolve(env, args)
 	return p, err

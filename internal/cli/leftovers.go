@@ -28,11 +28,15 @@ type Family interface {
 type leftovers struct {
 	limits leak.Limits
 	left   []tcp.Socket
-	late   []tcp.Socket // closed overdue
-	more   int          // beyond maxLeftovers
+	late   []tcp.Socket     // closed overdue
+	more   int              // beyond maxLeftovers
+	ends   map[uint32]int64 // by process, when the kernel began to close what it left (CLOCK_MONOTONIC)
 }
 
 func (l *leftovers) observe(e *tcp.Event) {
+	if e.Left && l.isOfTheEnd(e) {
+		return
+	}
 	s := leak.Leftover(e)
 	c := leak.Condition(s.State)
 	if s.Zombie {
@@ -49,6 +53,21 @@ func (l *leftovers) observe(e *tcp.Event) {
 	default:
 		l.late = append(l.late, s)
 	}
+}
+
+// isOfTheEnd says whether a socket got where it is only when its holder ended: the kernel closed the other end first.
+func (l *leftovers) isOfTheEnd(e *tcp.Event) bool {
+	began, known := l.ends[e.PID]
+	if !known {
+		if l.ends == nil {
+			l.ends = map[uint32]int64{}
+		}
+		if len(l.ends) < maxLeftovers {
+			l.ends[e.PID] = e.Mono
+		}
+		return false
+	}
+	return e.InOld != tcp.Unknown && e.Mono-int64(e.InOld) >= began
 }
 
 // runCommand runs a command and reports what it leaked.

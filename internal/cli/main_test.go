@@ -21,6 +21,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", how, confine(how, os.Args[1:]))
 		os.Exit(1)
 	}
+	if what := os.Getenv(leaverEnv); what != "" {
+		if err := leave(what); err != nil {
+			fmt.Fprintf(os.Stderr, "leave %s: %v\n", what, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := nettest.Main(m)
 	if path := builtIn.Name(); path != "" {
 		if err := os.RemoveAll(path); err != nil {

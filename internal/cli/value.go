@@ -23,6 +23,16 @@ func (w words) Set(text string) error { *w.to = append(*w.to, strings.Split(text
 func (w words) String() string        { return strings.Join(*w.to, ",") }
 func (w words) Type() string          { return w.name }
 
+// each is a flag that may be given several times, commas and all.
+type each struct {
+	to   *[]string
+	name string
+}
+
+func (e each) Set(text string) error { *e.to = append(*e.to, text); return nil }
+func (e each) String() string        { return strings.Join(*e.to, " ") }
+func (e each) Type() string          { return e.name }
+
 // word is one of a few.
 type word struct {
 	to   *string

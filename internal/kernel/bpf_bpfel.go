@@ -179,10 +179,13 @@ const (
 	bpfProgInetCskAcceptArg   = "inet_csk_accept_arg"
 	bpfProgInetCskAcceptFlags = "inet_csk_accept_flags"
 	bpfProgInetSockSetState   = "inet_sock_set_state"
+	bpfProgNoteStack          = "note_stack"
 	bpfProgSecondLook         = "second_look"
 	bpfProgTcpDestroySock     = "tcp_destroy_sock"
 	bpfProgTcpReceiveReset    = "tcp_receive_reset"
 	bpfProgTcpSendReset       = "tcp_send_reset"
+	bpfProgTellLeftOpen       = "tell_left_open"
+	bpfProgTellLeftZombie     = "tell_left_zombie"
 	bpfProgWalkDescriptors    = "walk_descriptors"
 	bpfProgWatchSockets       = "watch_sockets"
 	bpfVarEvidenceForGo       = "evidence_for_go"
@@ -194,7 +197,6 @@ const (
 	bpfVarFilterRport         = "filter_rport"
 	bpfVarFilterStates        = "filter_states"
 	bpfVarFilterVersion       = "filter_version"
-	bpfVarLeftovers           = "leftovers"
 	bpfVarOrderedStores       = "ordered_stores"
 	bpfVarOverdueNs           = "overdue_ns"
 	bpfVarPreemptible         = "preemptible"
@@ -263,10 +265,13 @@ type bpfProgramSpecs struct {
 	InetCskAcceptArg   *ebpf.ProgramSpec `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.ProgramSpec `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	NoteStack          *ebpf.ProgramSpec `ebpf:"note_stack"`
 	SecondLook         *ebpf.ProgramSpec `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.ProgramSpec `ebpf:"tcp_destroy_sock"`
 	TcpReceiveReset    *ebpf.ProgramSpec `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.ProgramSpec `ebpf:"tcp_send_reset"`
+	TellLeftOpen       *ebpf.ProgramSpec `ebpf:"tell_left_open"`
+	TellLeftZombie     *ebpf.ProgramSpec `ebpf:"tell_left_zombie"`
 	WalkDescriptors    *ebpf.ProgramSpec `ebpf:"walk_descriptors"`
 	WatchSockets       *ebpf.ProgramSpec `ebpf:"watch_sockets"`
 }
@@ -301,7 +306,6 @@ type bpfVariableSpecs struct {
 	FilterRport      *ebpf.VariableSpec `ebpf:"filter_rport"`
 	FilterStates     *ebpf.VariableSpec `ebpf:"filter_states"`
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
-	Leftovers        *ebpf.VariableSpec `ebpf:"leftovers"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.VariableSpec `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
@@ -386,7 +390,6 @@ type bpfVariables struct {
 	FilterRport      *ebpf.Variable `ebpf:"filter_rport"`
 	FilterStates     *ebpf.Variable `ebpf:"filter_states"`
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
-	Leftovers        *ebpf.Variable `ebpf:"leftovers"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.Variable `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
@@ -417,10 +420,13 @@ type bpfPrograms struct {
 	InetCskAcceptArg   *ebpf.Program `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.Program `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.Program `ebpf:"inet_sock_set_state"`
+	NoteStack          *ebpf.Program `ebpf:"note_stack"`
 	SecondLook         *ebpf.Program `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.Program `ebpf:"tcp_destroy_sock"`
 	TcpReceiveReset    *ebpf.Program `ebpf:"tcp_receive_reset"`
 	TcpSendReset       *ebpf.Program `ebpf:"tcp_send_reset"`
+	TellLeftOpen       *ebpf.Program `ebpf:"tell_left_open"`
+	TellLeftZombie     *ebpf.Program `ebpf:"tell_left_zombie"`
 	WalkDescriptors    *ebpf.Program `ebpf:"walk_descriptors"`
 	WatchSockets       *ebpf.Program `ebpf:"watch_sockets"`
 }
@@ -431,10 +437,13 @@ func (p *bpfPrograms) Close() error {
 		p.InetCskAcceptArg,
 		p.InetCskAcceptFlags,
 		p.InetSockSetState,
+		p.NoteStack,
 		p.SecondLook,
 		p.TcpDestroySock,
 		p.TcpReceiveReset,
 		p.TcpSendReset,
+		p.TellLeftOpen,
+		p.TellLeftZombie,
 		p.WalkDescriptors,
 		p.WatchSockets,
 	)

@@ -85,14 +85,14 @@ func (s *holderSink) count(tally *tcp.Tally, visited []uint32) {
 // Watch brings every full socket of the host into the gauges of the tracer, which was opened with Options.Gauges: see
 // Stats.Adopted.
 func (c *Counter) Watch() error {
-	if c.tracer == nil || c.tracer.watch == nil {
+	if c.tracer == nil || c.tracer.optional[bpfProgWatchSockets] == nil {
 		return errors.New("no tracer keeps gauges")
 	}
 	holders, unmark, err := c.holders()
 	if err != nil {
 		return err
 	}
-	_, err = c.walks.run(func() error { return iterate(c.tracer.watch) }, holders)
+	_, err = c.walks.run(func() error { return iterate(c.tracer.optional[bpfProgWatchSockets]) }, holders)
 	return errors.Join(err, unmark())
 }
 

@@ -49,8 +49,8 @@ func (t *Tracer) Cost() (runs uint64, total time.Duration, err error) {
 	programs := []*ebpf.Program{
 		t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset, t.programs.SendReset,
 	}
-	if t.second != nil {
-		programs = append(programs, t.second)
+	if second := t.optional[bpfProgSecondLook]; second != nil {
+		programs = append(programs, second)
 	}
 	if t.accept != nil {
 		for _, p := range t.accept.Programs {

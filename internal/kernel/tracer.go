@@ -49,12 +49,11 @@ type Tracer struct {
 	maps     *requiredMaps
 	sleeps   *ebpf.Variable
 	walker   *ebpf.Variable
-	accept   *ebpf.Collection // nil where the kernel refuses trampolines
-	second   *ebpf.Program    // nil where the first is never preempted
-	watch    *ebpf.Program    // nil unless asked for
-	links    []link.Link      // of the programs that serve those which follow transitions
-	follows  []link.Link      // of those
-	ends     []link.Link      // of the one that sees sockets freed
+	accept   *ebpf.Collection         // nil where the kernel refuses trampolines
+	optional map[string]*ebpf.Program // by name, those that Options and this kernel ask for
+	links    []link.Link              // of the programs that serve those which follow transitions
+	follows  []link.Link              // of those
+	ends     []link.Link              // of the one that sees sockets freed
 	reader   *reader
 	stacks   *Stacks // nil unless asked for
 	pin      *pin    // nil unless asked for
@@ -136,7 +135,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	if err := configure(&variables, &o.Filter); err != nil {
 		return err
 	}
-	if err := errors.Join(choose(&variables, &o), variables.Silent.Set(o.Silent), variables.Leftovers.Set(o.LeftOnly),
+	if err := errors.Join(choose(&variables, &o), variables.Silent.Set(o.Silent || o.LeftOnly),
 		variables.OverdueNs.Set(uint64(o.Overdue))); err != nil {
 		return err
 	}
@@ -149,11 +148,10 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	}
 	delete(spec.Programs, bpfProgInetCskAcceptArg)
 	delete(spec.Programs, bpfProgInetCskAcceptFlags)
-	if !isPreemptible(kernelRelease()) {
-		delete(spec.Programs, bpfProgSecondLook)
-	}
-	if !o.Gauges {
-		delete(spec.Programs, bpfProgWatchSockets)
+	for name, wanted := range optionalPrograms(&o) {
+		if !wanted {
+			delete(spec.Programs, name)
+		}
 	}
 	if err := t.takePinned(spec, &variables, cache); err != nil {
 		return err
@@ -204,14 +202,35 @@ func (t *Tracer) take(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions)
 	}
 	t.programs, t.maps = &objects.requiredPrograms, &objects.requiredMaps
 	t.sleeps, t.walker = objects.Sleeps, objects.Walker
-	t.second = loaded.DetachProgram(bpfProgSecondLook)
-	t.watch = loaded.DetachProgram(bpfProgWatchSockets)
+	t.optional = map[string]*ebpf.Program{}
+	for name := range optionalPrograms(&Options{}) {
+		if p := loaded.DetachProgram(name); p != nil {
+			t.optional[name] = p
+		}
+	}
 	return nil
+}
+
+// optionalPrograms says which programs are wanted of those that not every tracer has.
+func optionalPrograms(o *Options) map[string]bool {
+	return map[string]bool{
+		bpfProgSecondLook:     isPreemptible(kernelRelease()),
+		bpfProgWatchSockets:   o.Gauges,
+		bpfProgNoteStack:      o.Stacks,
+		bpfProgTellLeftOpen:   o.LeftOnly,
+		bpfProgTellLeftZombie: o.LeftOnly,
+	}
 }
 
 // attach arms the programs that note signs before those that use them.
 func (t *Tracer) attach() error {
-	if err := arm(&t.links, t.programs.ReceiveReset, t.programs.SendReset); err != nil {
+	first := []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset}
+	for _, name := range []string{bpfProgNoteStack, bpfProgTellLeftOpen, bpfProgTellLeftZombie} {
+		if p := t.optional[name]; p != nil {
+			first = append(first, p)
+		}
+	}
+	if err := arm(&t.links, first...); err != nil {
 		return err
 	}
 	if err := arm(&t.ends, t.programs.DestroySock); err != nil {
@@ -222,10 +241,10 @@ func (t *Tracer) attach() error {
 
 // follow arms the programs that follow transitions. Those attached first run first.
 func (t *Tracer) follow() error {
-	if t.second == nil {
-		return arm(&t.follows, t.programs.SetState)
+	if second := t.optional[bpfProgSecondLook]; second != nil {
+		return arm(&t.follows, t.programs.SetState, second)
 	}
-	return arm(&t.follows, t.programs.SetState, t.second)
+	return arm(&t.follows, t.programs.SetState)
 }
 
 func arm(links *[]link.Link, programs ...*ebpf.Program) error {
@@ -281,10 +300,8 @@ func (t *Tracer) Close() error {
 		errs = append(errs, closeAll(t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset,
 			t.programs.SendReset, t.programs.Walk, t.programs.AdoptSubflows))
 	}
-	for _, optional := range []*ebpf.Program{t.second, t.watch} {
-		if optional != nil {
-			errs = append(errs, optional.Close())
-		}
+	for _, p := range t.optional {
+		errs = append(errs, p.Close())
 	}
 	if t.maps != nil {
 		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows,

@@ -12,6 +12,7 @@ type FindingOptions struct {
 	Format   Format // Table, Wide with every socket and all advice, or JSON; CSV has no place for findings and is written as JSON
 	Color    bool   // color the levels of Table and Wide with ANSI sequences
 	Width    int    // columns of the terminal, which no line of Table and Wide exceeds if it is at least 20; 0 when it is none
+	Folded   bool   // leave out of Table what one does not need at a glance: sockets, evidence, commands
 	Names    HostNames
 	Location *time.Location // zone of Table and Wide; nil means time.Local
 	Limits   leak.Limits    // what was looked for: a report without findings says it

@@ -238,3 +238,25 @@ func TestThinGroups(t *testing.T) {
 		}
 	}
 }
+
+// Folded, each finding takes a few lines, and says whom and what it is about.
+func TestFoldedFindings(t *testing.T) {
+	o := findingOptions(Table, 100)
+	o.Folded = true
+	all := findings()
+	text := report(t, o, all...)
+	if lines := strings.Count(text, "\n"); lines > 9*len(all) {
+		t.Errorf("%d lines for %d findings", lines, len(all))
+	}
+	for _, want := range []string{"opened at  app::fetch(int) (client.cc:42)", "79", "fix ", "descriptors (80%)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	for _, more := range []string{"verify", "evidence", "LOCAL"} {
+		if strings.Contains(text, more) {
+			t.Errorf("%q is in\n%s", more, text)
+		}
+	}
+	checkPage(t, o, text)
+}

@@ -41,6 +41,10 @@ func (p *page) label(label string) {
 
 // details appends what there is to say below the headline.
 func (w *Findings) details(p *page, f *leak.Finding) {
+	if w.o.Folded {
+		w.folded(p, f)
+		return
+	}
 	p.detail("what", w.where(f))
 	p.detail("proven", w.certainty(f))
 	p.detail("fds", w.descriptors(f))
@@ -54,6 +58,21 @@ func (w *Findings) details(p *page, f *leak.Finding) {
 	p.detail("evidence", w.evidence(f))
 	w.sample(p, f)
 	w.advice(p, f)
+}
+
+// folded is details in as few lines as tell whom to talk to, and about what.
+func (w *Findings) folded(p *page, f *leak.Finding) {
+	where := w.where(f)
+	if d := w.descriptors(f); d != "" {
+		where += "; " + d
+	}
+	p.detail("what", where)
+	p.detail("opened at", w.callSite(f))
+	p.detail("holders", w.holders(f))
+	p.detail("listener", w.listener(f))
+	p.detail("peer", w.peer(f))
+	p.detail("proxy", w.leg(f))
+	p.detail("fix", adviceFor(f).Fix)
 }
 
 // where says which connections they are.
