@@ -58,16 +58,23 @@ func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	return h, err
 }
 
-// look takes a snapshot and returns what there is to say, and the wall time.
-func (h *hunt) look() ([]leak.Finding, int64, error) {
+// report is what a look has found.
+type report struct {
+	findings []leak.Finding
+	now      int64 // CLOCK_MONOTONIC, ns
+	at       int64 // the same moment on the wall clock, ns since 1970
+}
+
+// look takes a snapshot and returns what there is to say.
+func (h *hunt) look() (report, error) {
 	snapshot, err := h.snapshots.Take()
 	if err != nil {
-		return nil, 0, err
+		return report{}, err
 	}
 	now := h.clock.Refresh()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.reporter.Report(now, snapshot, h.facts), h.clock.At(now), nil
+	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now)}, nil
 }
 
 // due returns whether a look is due, and when to ask again at the latest.
@@ -95,7 +102,7 @@ func runLeaksOnce(env *Env, p *leaksPlan) error {
 	if err != nil {
 		return err
 	}
-	findings, at, err := h.look()
+	r, err := h.look()
 	if err = errors.Join(err, h.snapshots.Close()); err != nil {
 		return err
 	}
@@ -103,11 +110,12 @@ func runLeaksOnce(env *Env, p *leaksPlan) error {
 	if err != nil {
 		return err
 	}
-	out := output.NewFindings(env.Stdout, p.findingOptions(labels))
-	if err := wrote(out.Report(findings, at)); err != nil {
+	o := p.findingOptions(labels)
+	alerts := newAlerts(env, p.sinks, o)
+	if err := errors.Join(alerts.tell(&r), alerts.close(), wrote(output.NewFindings(env.Stdout, o).Report(r.findings, r.at))); err != nil {
 		return err
 	}
-	if len(findings) > 0 {
+	if len(r.findings) > 0 {
 		return errFound
 	}
 	return nil
@@ -145,7 +153,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 		return err // all of it is still in use: what the process leaves behind, the kernel frees
 	}
 	err = errors.Join(err, source.Stop(), <-done)
-	return errors.Join(err, h.snapshots.Close(), source.Close())
+	return errors.Join(err, t.alerts.close(), h.snapshots.Close(), source.Close())
 }
 
 // readAll reads until the source is stopped.
@@ -168,15 +176,15 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 	var lost uint64
 	for {
 		began := time.Now()
-		findings, at, err := h.look()
+		r, err := h.look()
 		if err != nil {
 			return err
 		}
-		if err := t.tell(findings, at); err != nil {
-			return wrote(err)
+		if err := t.tell(&r); err != nil {
+			return err
 		}
 		b.spent(began, time.Now())
-		if !h.wait(source, &b, len(findings) > 0, &lost, stop) {
+		if !h.wait(source, &b, len(r.findings) > 0, &lost, stop) {
 			return nil
 		}
 	}
@@ -215,6 +223,7 @@ func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-c
 type teller struct {
 	out    *output.Findings
 	screen *output.Screen // nil when stdout is no terminal
+	alerts *alerts
 }
 
 func newTeller(env *Env, p *leaksPlan) (*teller, error) {
@@ -222,28 +231,36 @@ func newTeller(env *Env, p *leaksPlan) (*teller, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &teller{}
-	if p.looks.width > 0 && p.looks.format != output.JSON && env.Getenv("TERM") != "dumb" {
+	o := p.findingOptions(labels)
+	t := &teller{alerts: newAlerts(env, p.sinks, o)}
+	if p.looks.width > 0 && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
 		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
-		o := p.findingOptions(labels)
 		o.Folded = o.Format == output.Table
 		t.out = output.NewFindings(t.screen, o)
 		return t, nil
 	}
-	t.out = output.NewFindings(env.Stdout, p.findingOptions(labels))
+	t.out = output.NewFindings(env.Stdout, o)
 	return t, nil
 }
 
-func (t *teller) tell(findings []leak.Finding, at int64) error {
+// tell tells the sinks first: a terminal that is stuck must not keep an alert back.
+func (t *teller) tell(r *report) error {
+	if err := t.alerts.tell(r); err != nil {
+		return err
+	}
+	return wrote(t.show(r))
+}
+
+func (t *teller) show(r *report) error {
 	if t.screen != nil {
-		if err := t.out.Report(findings, at); err != nil {
+		if err := t.out.Report(r.findings, r.at); err != nil {
 			return err
 		}
 		return t.screen.Show()
 	}
-	for i := range findings {
-		if findings[i].News {
-			if err := t.out.News(&findings[i], at); err != nil {
+	for i := range r.findings {
+		if r.findings[i].News {
+			if err := t.out.News(&r.findings[i], r.at); err != nil {
 				return err
 			}
 		}

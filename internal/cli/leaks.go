@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tcptrail/tcptrail/internal/alert"
 	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/output"
 )
@@ -33,6 +34,7 @@ const leaksExamples = `  tcptrail leaks                         watch, and repor
 type leaksFlags struct {
 	selectFlags
 	outputFlags
+	sinkFlags
 	limits   leak.Limits
 	once     bool
 	mutes    []string
@@ -46,6 +48,7 @@ type leaksPlan struct {
 	looks     looks
 	limits    leak.Limits
 	mutes     []mute
+	sinks     []alert.Sink
 	once      bool
 	repeat    time.Duration // 0: a finding that goes on is not told again
 	duration  time.Duration // 0: no end
@@ -86,8 +89,10 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
 	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
+	f.sinkFlags.define(s)
 	f.outputFlags.define(s)
 	f.defineLooks(s)
+	s.Lookup("output").Usage = "table, wide or json"
 	complete(cmd, s)
 }
 
@@ -102,12 +107,17 @@ func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
 		return nil, errors.New("--output csv: a finding has lists, which do not fit into a table: use json")
 	case f.once && (f.duration > 0 || f.repeat > 0):
 		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
+	case len(f.webhooks) == 0 && f.secretFile != "":
+		return nil, errors.New("--webhook-secret-file: there is no --webhook to sign for")
 	case f.limits.Events() == 0:
 		return nil, errors.New("--limit: every limit is off: leave one on")
 	}
 	if p.mutes, err = parseMutes(env, f.mutes); err != nil {
 		return nil, err
 	}
-	p.selection, err = f.resolve(env, args)
+	if p.selection, err = f.resolve(env, args); err != nil {
+		return nil, err
+	}
+	p.sinks, err = f.sinkFlags.open(env)
 	return p, err
 }

@@ -129,3 +129,29 @@ func TestLeaksOnTerminal(t *testing.T) {
 		t.Errorf("not drawn in place: %q", got)
 	}
 }
+
+// A mute counts as long as it says, and takes any filter.
+func TestLeaksMute(t *testing.T) {
+	for rule, found := range map[string]bool{
+		"comm web":            false,
+		"1h: comm web":        false,
+		"1h:dport = :443":     false,
+		"comm other":          true,
+		"1ns: comm web":       true,
+		"24h: not pid = 4242": true,
+	} {
+		w := newWorld(t)
+		w.look.sockets = []tcp.Socket{stuckSocket(61)}
+		want := ExitDone
+		if found {
+			want = ExitFound
+		}
+		w.wants(w.run("leaks", "--once", "--mute", "comm another", "--mute", rule), want, "")
+	}
+	for rule, why := range map[string]string{"": "which sockets?", "1h:": "which sockets?", "-1h: comm x": "above 0", "nonsense": "unknown word"} {
+		w := newWorld(t)
+		if code := w.run("leaks", "--mute", rule); code != ExitUsage || !strings.Contains(w.stderr.String(), why) {
+			t.Errorf("%q: exit %d: %s, want %q", rule, code, w.stderr, why)
+		}
+	}
+}

@@ -127,3 +127,10 @@ func halfOpen() tcp.Socket {
 	s.Kind, s.PID, s.Evidence, s.Holders, s.Comm = tcp.Request, 0, tcp.EvidenceNone, nil, tcp.Comm{}
 	return s
 }
+
+// put lets these be the sockets that there are from now on.
+func (f *fakeLook) put(sockets ...tcp.Socket) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sockets = sockets
+}

@@ -36,7 +36,13 @@ func (k Key) id() string {
 
 // keyOf returns where a stuck socket belongs.
 func (r *round) keyOf(s *tcp.Socket, slot *slot, c Condition, cause Cause) Key {
-	k := Key{PID: s.PID, Condition: c, Cause: cause, Direction: r.direction(s, slot)}
+	k := Key{PID: s.PID, Condition: c, Cause: cause}
+	if r.options.Opened != nil {
+		k.CallSite, k.Direction = r.options.Opened(s)
+	}
+	if k.Direction == 0 {
+		k.Direction = r.direction(s, slot)
+	}
 	copy(k.Comm[:], s.Comm.Bytes()) // what follows the terminator makes no difference
 	if s.PID == 0 {
 		k.NetNS = s.NetNS
@@ -45,9 +51,6 @@ func (r *round) keyOf(s *tcp.Socket, slot *slot, c Condition, cause Cause) Key {
 		k.Endpoint = s.Remote
 	} else {
 		k.Endpoint = netip.AddrPortFrom(netip.Addr{}, s.Local.Port())
-	}
-	if r.options.CallSite != nil {
-		k.CallSite = r.options.CallSite(s)
 	}
 	return k
 }

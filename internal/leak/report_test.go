@@ -93,7 +93,7 @@ func TestGrouping(t *testing.T) {
 		edit(&s)
 		return s
 	}
-	site := func(s *tcp.Socket) uint64 { return uint64(s.Mark) }
+	site := func(s *tcp.Socket) (uint64, Direction) { return uint64(s.Mark), 0 }
 	tests := []struct {
 		name  string
 		s     tcp.Socket
@@ -112,7 +112,7 @@ func TestGrouping(t *testing.T) {
 		{"another call site", other(func(s *tcp.Socket) { s.Mark = 7 }), true},
 	}
 	for _, tt := range tests {
-		r := newReports(ReportOptions{CallSite: site})
+		r := newReports(ReportOptions{Opened: site})
 		found := r.Report(10000*second, snapshot(stuckSocket(1, tcp.CloseWait, time.Hour), tt.s), nil)
 		if (len(found) == 2) != tt.apart {
 			t.Errorf("%s: %d findings", tt.name, len(found))
@@ -145,6 +145,18 @@ func TestDirection(t *testing.T) {
 			t.Errorf("%v > %v by %v: %+v", tt.s.Local, tt.s.Remote, tt.s.Evidence, found)
 		} else if p := found[0].Key.Endpoint.Port(); tt.want == Incoming && p != tt.s.Local.Port() {
 			t.Errorf("%v: port %d", tt.s.Local, p)
+		}
+	}
+}
+
+// Who opened a socket is proof, whatever its ports look like.
+func TestDirectionByOpener(t *testing.T) {
+	s := stuckSocket(1, tcp.CloseWait, time.Hour)
+	s.Local, s.Remote, s.Evidence = addr("10.0.0.1:80"), addr("10.0.0.2:50000"), tcp.EvidenceClose
+	for _, want := range []Direction{Outgoing, Incoming} {
+		opened := func(*tcp.Socket) (uint64, Direction) { return 0, want }
+		if found := newReports(ReportOptions{Opened: opened}).Report(10000*second, snapshot(s), nil); len(found) != 1 || found[0].Key.Direction != want {
+			t.Errorf("want %v: %+v", want, found)
 		}
 	}
 }

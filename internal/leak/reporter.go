@@ -18,7 +18,9 @@ type ReportOptions struct {
 	// Unproven takes in sockets that may be past their limit for all that is known, for a single look, which cannot wait
 	// for proof: zombies that are older than the tracer above all. They count as Warn.
 	Unproven bool
-	CallSite func(*tcp.Socket) uint64 // see Key; nil: unknown
+	// Opened tells where in the code a socket was opened, see Key, and whether that made it or its peer the opener. Both are 0
+	// when they are unknown; nil: they always are.
+	Opened func(*tcp.Socket) (site uint64, by Direction)
 }
 
 // The defaults.

@@ -66,6 +66,16 @@ func (w *Findings) Report(findings []leak.Finding, at int64) error {
 	return w.flush()
 }
 
+// Summary returns who has how many sockets in which state, for how long, and why, in one line.
+func (w *Findings) Summary(f *leak.Finding) string { return w.headline(f) }
+
+// Description returns what Report says of a finding below its headline.
+func (w *Findings) Description(f *leak.Finding) string {
+	p := newPage(nil, w.o.Width)
+	w.details(p, f)
+	return string(p.b)
+}
+
 // News writes one line about what became of a finding, at a time as in Report. In Table and Wide it is cut to the width of
 // the terminal; where there is none, it has all its words.
 func (w *Findings) News(f *leak.Finding, at int64) error {

@@ -26,6 +26,14 @@ type Frame struct {
 	Inlined  bool // into the next one
 }
 
+// Text returns the frame that the programmer looks for, as its module and offset if that is all that is known; "" for none.
+func (s *Site) Text() string {
+	if len(s.Frames) == 0 {
+		return ""
+	}
+	return s.place().text()
+}
+
 // text returns the function and the place in it, or what is known instead.
 func (f *Frame) text() string {
 	switch {
