@@ -111,10 +111,11 @@ type runWatch struct {
 	last      *tcp.Snapshot   // of the sockets that there are after the command's end
 	alive     map[uint32]bool // descendants then
 	lost      uint64
+	anyAge    bool
 }
 
 func openRunWatch(env *Env, p *runPlan) (w *runWatch, err error) {
-	w = &runWatch{left: leftovers{limits: p.limits}}
+	w = &runWatch{left: leftovers{limits: p.limits}, anyAge: p.anyAge}
 	if w.clock, err = clock.New(); err != nil {
 		return nil, err
 	}
@@ -200,9 +201,14 @@ func (w *runWatch) judge(env *Env, sockets []tcp.Socket, now int64) []leak.Findi
 // withLiving adds to sockets those that living descendants hold, and the listeners that explain them.
 func (w *runWatch) withLiving(sockets []tcp.Socket) []tcp.Socket {
 	for i := range w.last.Sockets {
-		if s := &w.last.Sockets[i]; s.State == tcp.Listen || w.isHeld(s) {
-			sockets = append(sockets, *s)
+		s := &w.last.Sockets[i]
+		if s.State != tcp.Listen && !w.isHeld(s) {
+			continue
 		}
+		if w.anyAge { // payload that came a moment ago keeps nobody out
+			s.LastSent, s.LastReceived = tcp.Unknown, tcp.Unknown
+		}
+		sockets = append(sockets, *s)
 	}
 	return sockets
 }

@@ -57,6 +57,7 @@ type runFlags struct {
 type runPlan struct {
 	command family.Command
 	limits  leak.Limits
+	anyAge  bool // no age is too young
 	maxAge  time.Duration
 	format  output.Format
 	report  string // file; "" is stderr
@@ -127,7 +128,7 @@ func (a age) Type() string   { return "duration" }
 var _ pflag.Value = age{}
 
 func (f *runFlags) plan(env *Env, args []string) (*runPlan, error) {
-	p := &runPlan{report: f.report, maxAge: f.maxAge}
+	p := &runPlan{report: f.report, maxAge: f.maxAge, anyAge: f.minAge == 0}
 	if len(args) == 0 {
 		return nil, errors.New("run needs a command, as tcptrail run -- make test")
 	}
