@@ -34,14 +34,14 @@ func hook(t *testing.T, status int) (url string, requests <-chan posted) {
 
 func TestSinksAreRefusedEarly(t *testing.T) {
 	for args, want := range map[string]string{
-		"leaks --webhook ftp://x":                                      "--webhook:",
-		"leaks --alertmanager nonsense":                                "--alertmanager:",
-		"leaks --exec nonesuch-program":                                "--exec:",
-		"leaks --syslog=nonsense://":                                   "--syslog:",
-		"leaks --alert-file /no/such/dir/file":                         "--alert-file:",
-		"leaks --webhook-secret-file x":                                "there is no --webhook",
-		"leaks --webhook http://h --webhook-secret-file /no/such/file": "read secret",
-		"leaks --exec nonesuch --webhook ftp://":                       "--webhook:",
+		"leaks --webhook ftp://x":                              "--webhook:",
+		"leaks --alertmanager nonsense":                        "--alertmanager:",
+		"leaks --exec nonesuch-program":                        "--exec:",
+		"leaks --syslog=nonsense://":                           "--syslog:",
+		"leaks --alert-file /no/such/dir/file":                 "--alert-file:",
+		"leaks --webhook-key x":                                "there is no --webhook",
+		"leaks --webhook http://h --webhook-key /no/such/file": "read secret",
+		"leaks --exec nonesuch --webhook ftp://":               "--webhook:",
 	} {
 		w := newWorld(t)
 		if code := w.run(strings.Fields(args)...); code != ExitUsage || !strings.Contains(w.stderr.String(), want) || len(w.opened) > 0 {

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -35,13 +37,14 @@ type hunt struct {
 	clock     *clock.Wall
 	facts     leak.Facts
 	poll      time.Duration
+	stderr    io.Writer
 
 	mu      sync.Mutex // guards the watcher, which two goroutines use
 	watcher *leak.Watcher
 }
 
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
-	h := &hunt{selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
+	h := &hunt{stderr: env.Stderr, selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
 	h.poll = min(huntPoll, p.limits.Shortest())
 	h.reporter = leak.NewReporter(h.watcher, leak.ReportOptions{Repeat: p.repeat, Unproven: p.once})
 	h.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !p.selection.selects(s) }, Until: leak.Never})
@@ -146,13 +149,16 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	if err != nil {
 		return errors.Join(err, h.snapshots.Close(), source.Stop(), source.Close())
 	}
-	done := make(chan error, 1)
+	started, done := time.Now(), make(chan error, 1)
 	go func() { done <- readAll(source, h.observe) }()
 	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return h.watch(source, t, stop) })
 	if stuck {
 		return err // all of it is still in use: what the process leaves behind, the kernel frees
 	}
 	err = errors.Join(err, source.Stop(), <-done)
+	if stats, counted := source.Stats(); counted == nil {
+		fmt.Fprintf(env.Stderr, "tcptrail: %v\n", &huntAccount{stats, t.told, time.Since(started)})
+	}
 	return errors.Join(err, t.alerts.close(), h.snapshots.Close(), source.Close())
 }
 
@@ -197,6 +203,7 @@ func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-c
 	for {
 		due, next := h.due()
 		if stats, err := source.Stats(); err == nil && stats.Lost > *lost {
+			fmt.Fprintf(h.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-*lost), "event"))
 			*lost, due = stats.Lost, true
 		}
 		now := time.Now()
@@ -224,6 +231,8 @@ type teller struct {
 	out    *output.Findings
 	screen *output.Screen // nil when stdout is no terminal
 	alerts *alerts
+	env    *Env
+	told   int // changes that were news
 }
 
 func newTeller(env *Env, p *leaksPlan) (*teller, error) {
@@ -232,7 +241,7 @@ func newTeller(env *Env, p *leaksPlan) (*teller, error) {
 		return nil, err
 	}
 	o := p.findingOptions(labels)
-	t := &teller{alerts: newAlerts(env, p.sinks, o)}
+	t := &teller{alerts: newAlerts(env, p.sinks, o), env: env}
 	if p.looks.width > 0 && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
 		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
 		o.Folded = o.Format == output.Table
@@ -245,6 +254,11 @@ func newTeller(env *Env, p *leaksPlan) (*teller, error) {
 
 // tell tells the sinks first: a terminal that is stuck must not keep an alert back.
 func (t *teller) tell(r *report) error {
+	for i := range r.findings {
+		if r.findings[i].News {
+			t.told++
+		}
+	}
 	if err := t.alerts.tell(r); err != nil {
 		return err
 	}
@@ -253,6 +267,8 @@ func (t *teller) tell(r *report) error {
 
 func (t *teller) show(r *report) error {
 	if t.screen != nil {
+		t.out.Resize(t.env.TerminalWidth())
+		t.screen.Resize(t.env.terminalHeight())
 		if err := t.out.Report(r.findings, r.at); err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
 	case f.once && (f.duration > 0 || f.repeat > 0):
 		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
 	case len(f.webhooks) == 0 && f.secretFile != "":
-		return nil, errors.New("--webhook-secret-file: there is no --webhook to sign for")
+		return nil, errors.New("--webhook-key: there is no --webhook to sign for")
 	case f.limits.Events() == 0:
 		return nil, errors.New("--limit: every limit is off: leave one on")
 	}

@@ -100,8 +100,10 @@ func TestLeaksLive(t *testing.T) {
 			w.signals <- syscall.SIGINT
 		}
 	}
+	w.source.count(kernel.Stats{Seen: 9, Lost: 2, Filtered: 3, Missed: 1})
 	code := w.run("leaks", "-o", "json", "--limit", "CLOSE_WAIT=1s")
-	w.wants(code, ExitDone, "")
+	w.wants(code, ExitDone, "tcptrail: 2 events lost: all sockets are looked at again\n"+
+		"tcptrail: seen 9, watched 4, lost 2, missed 1, told 2 in T\n")
 	var statuses []string
 	for line := range strings.Lines(w.stdout.String()) {
 		var finding struct{ Status string }
@@ -124,7 +126,7 @@ func TestLeaksOnTerminal(t *testing.T) {
 	w.look.sockets = []tcp.Socket{stuckSocket(61)}
 	w.look.then = func(int) { w.signals <- syscall.SIGINT }
 	code := w.run("leaks")
-	w.wants(code, ExitDone, "")
+	w.wants(code, ExitDone, "tcptrail: seen 0, watched 0, lost 0, missed 0, told 1 in T\n")
 	if got := w.stdout.String(); !strings.HasPrefix(got, "\x1b[H") || !strings.Contains(got, "1 finding about 1 stuck socket") {
 		t.Errorf("not drawn in place: %q", got)
 	}

@@ -32,7 +32,7 @@ func runLive(env *Env, p *countPlan) error {
 		CountOptions: p.looks.counts(), Matrix: p.matrix, Redraw: p.looks.width > 0 && env.Getenv("TERM") != "dumb",
 		Height: env.terminalHeight(), Location: time.Local,
 	})
-	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return live(p.interval, s, out, stop) })
+	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return live(env, p, s, out, stop) })
 	if stuck {
 		return err // the sampler is still in use: what the process leaves behind, the kernel frees
 	}
@@ -40,13 +40,16 @@ func runLive(env *Env, p *countPlan) error {
 }
 
 // live prints a sample at once and then one each interval.
-func live(interval time.Duration, s sampler, out *output.Live, stop <-chan struct{}) error {
-	ticker := time.NewTicker(interval)
+func live(env *Env, p *countPlan, s sampler, out *output.Live, stop <-chan struct{}) error {
+	ticker := time.NewTicker(p.interval)
 	defer ticker.Stop()
 	for {
 		sample, err := s.sample()
 		if err != nil {
 			return err
+		}
+		if p.looks.width > 0 {
+			out.Resize(env.TerminalWidth(), env.terminalHeight())
 		}
 		if err := out.Sample(&sample); err != nil {
 			return wrote(err)

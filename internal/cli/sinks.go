@@ -25,11 +25,11 @@ type sinkFlags struct {
 
 func (f *sinkFlags) define(s *pflag.FlagSet) {
 	s.Var(each{&f.files, "file"}, "alert-file", "append findings to a file as JSON lines")
-	s.Var(each{&f.commands, "command"}, "exec", "run a command for each change, the finding as JSON on\nits stdin; no shell, 10s at most")
+	s.Var(each{&f.commands, "command"}, "exec", "run a command for each change, the finding as JSON\non its stdin; no shell, 10s at most")
 	s.Var(each{&f.webhooks, "url"}, "webhook", "POST the JSON there; signed if there is a secret")
-	s.Var(word{&f.secretFile, "file"}, "webhook-secret-file", "with the secret; or set "+webhookSecretEnv)
+	s.Var(word{&f.secretFile, "file"}, "webhook-key", "secret to sign with; or set\n"+webhookSecretEnv)
 	s.Var(each{&f.alertmanagers, "url"}, "alertmanager", "tell Prometheus' Alertmanager (API v2)")
-	s.Var(each{&f.syslogs, "url"}, "syslog", "RFC 5424 to the local daemon, or with =udp://HOST or\n=tcp://HOST elsewhere")
+	s.Var(each{&f.syslogs, "url"}, "syslog", "the local syslog, or with =udp://HOST or =tcp://HOST\nanother, by RFC 5424")
 	s.Lookup("syslog").NoOptDefVal = localSyslog
 	s.BoolVar(&f.journal, "journal", false, "the systemd journal, with fields")
 }
@@ -89,7 +89,7 @@ func (f *sinkFlags) openWebhook(env *Env, url string) (alert.Sink, error) {
 }
 
 // localSyslog is what --syslog without a value means.
-const localSyslog = "local"
+const localSyslog = "-"
 
 // secret returns what signs a webhook's requests; nil: nothing does.
 func (f *sinkFlags) secret(env *Env) ([]byte, error) {

@@ -38,3 +38,23 @@ func (a *account) String() string {
 	}
 	return fmt.Sprintf("%s in %v", line, a.elapsed.Round(time.Millisecond))
 }
+
+// huntAccount is what became of what a watch for leaks has seen.
+type huntAccount struct {
+	kernel  kernel.Stats
+	told    int
+	elapsed time.Duration
+}
+
+// String returns the summary line. What the kernel filtered is of states without limits.
+func (a *huntAccount) String() string {
+	line := fmt.Sprintf("seen %d, watched %d, lost %d, missed %d", a.kernel.Seen, a.kernel.Seen-a.kernel.Lost-a.kernel.Filtered,
+		a.kernel.Lost, a.kernel.Missed)
+	if a.kernel.Untracked > 0 {
+		line += fmt.Sprintf(", untracked %d", a.kernel.Untracked)
+	}
+	if a.kernel.Unstacked > 0 {
+		line += fmt.Sprintf(", without stack %d", a.kernel.Unstacked)
+	}
+	return fmt.Sprintf("%s, told %d in %v", line, a.told, a.elapsed.Round(time.Millisecond))
+}

@@ -66,6 +66,9 @@ func (w *Findings) Report(findings []leak.Finding, at int64) error {
 	return w.flush()
 }
 
+// Resize says that the terminal has so many columns now.
+func (w *Findings) Resize(width int) { w.o.Width = width }
+
 // Summary returns who has how many sockets in which state, for how long, and why, in one line.
 func (w *Findings) Summary(f *leak.Finding) string { return w.headline(f) }
 

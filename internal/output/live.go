@@ -49,6 +49,9 @@ func NewLive(w io.Writer, o LiveOptions) *Live {
 	return &Live{sink: newSink(w, 0), o: o}
 }
 
+// Resize says that the terminal has so many columns and lines now.
+func (l *Live) Resize(width, height int) { l.o.Width, l.o.Height = width, height }
+
 // Sample writes one sample. The first error of the underlying writer is kept and returned by every later call; nothing is
 // written any more. What the formats have:
 //

@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 )
 
@@ -13,15 +14,25 @@ const (
 )
 
 // appendScreen appends a block of lines so that it replaces what a terminal shows, and does not flicker. Of a block that
-// is higher than the terminal, by its number of lines or 0 when that is unknown, the end is left out.
+// is higher than the terminal, by its number of lines or 0 when that is unknown, the end is left out, and the last line
+// that is shown says so.
 func appendScreen(b, block []byte, height int) []byte {
 	b = append(b, cursorHome...)
-	lines := 0
+	total := bytes.Count(block, []byte("\n"))
+	room := total
+	if height > 0 && total >= height { // the last line is left to the cursor: a line feed there would scroll
+		room = max(height-2, 0)
+	}
+	shown := 0
 	for line := range bytes.Lines(block) {
-		if lines++; height > 0 && lines >= height {
-			break // the last line is left to the cursor: a line feed there would scroll
+		if shown == room {
+			break
 		}
+		shown++
 		b = append(append(b, bytes.TrimSuffix(line, []byte("\n"))...), clearToEnd+"\n"...)
+	}
+	if hidden := total - shown; hidden > 0 && height > 1 {
+		b = append(fmt.Appendf(b, "(%d more lines)", hidden), clearToEnd+"\n"...)
 	}
 	return append(b, clearBelow...)
 }
@@ -36,6 +47,9 @@ type Screen struct {
 
 // NewScreen returns a Screen on a terminal of so many lines; 0 is unknown.
 func NewScreen(w io.Writer, height int) *Screen { return &Screen{w: w, height: height} }
+
+// Resize says that the terminal has so many lines now.
+func (s *Screen) Resize(height int) { s.height = height }
 
 // Write adds to the block.
 func (s *Screen) Write(b []byte) (int, error) {
