@@ -13,6 +13,7 @@ import (
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/output"
 	"github.com/tcptrail/tcptrail/internal/tcp"
+	"github.com/tcptrail/tcptrail/internal/traffic"
 )
 
 // kernelCost is what the programs take, by the kernel's own statistics, and what the reader allocates.
@@ -20,6 +21,7 @@ type kernelCost struct {
 	empty         time.Duration // one run of a program that does nothing, measured beside ours
 	perTransition time.Duration // all our programs over one transition, less what empty ones would have taken
 	allocsPerK    float64       // heap allocations per 1,000 events
+	perStack      time.Duration // what --stacks adds to a connection, both of its ends' sockets and a user stack of this program
 }
 
 const bpfStats = "/proc/sys/kernel/bpf_stats_enabled"
@@ -40,21 +42,31 @@ func measureKernel(o options) (cost kernelCost, err error) {
 		if err != nil {
 			return kernelCost{}, err
 		}
-		fmt.Printf("in kernel: empty %v, ours %v a transition over it; %.2f allocations per 1,000 events\n", c.empty,
-			c.perTransition, c.allocsPerK)
+		fmt.Printf("in kernel: empty %v, ours %v a transition over it, stacks %v a connection; %.2f allocations per 1,000 events\n",
+			c.empty, c.perTransition, c.perStack, c.allocsPerK)
 		costs = append(costs, c)
 	}
 	sort.Slice(costs, func(i, j int) bool { return costs[i].perTransition < costs[j].perTransition })
 	return costs[len(costs)/2], nil
 }
 
+// measureKernelOnce measures with and without stacks, the one right after the other.
 func measureKernelOnce(o options) (cost kernelCost, err error) {
+	if cost, err = measureTracer(o, kernel.Options{}); err != nil {
+		return cost, err
+	}
+	with, err := measureTracer(o, kernel.Options{Stacks: true})
+	cost.perStack = (with.perTransition - cost.perTransition) * traffic.TransitionsPerConnection
+	return cost, err
+}
+
+func measureTracer(o options, traced kernel.Options) (cost kernelCost, err error) {
 	empty, err := kernel.OpenEmpty()
 	if err != nil {
 		return cost, err
 	}
 	defer empty.Close()
-	tracer, err := kernel.Open(kernel.Options{})
+	tracer, err := kernel.Open(traced)
 	if err != nil {
 		return cost, err
 	}

@@ -27,6 +27,7 @@ func report(w io.Writer, rounds []round, k kernelCost) {
 	fmt.Fprintf(w, "| transitions missed by the kernel, found and healed | %d | |\n", missed)
 	fmt.Fprintf(w, "| in kernel, an empty program | %d ns | |\n", k.empty.Nanoseconds())
 	fmt.Fprintf(w, "| in kernel over an empty program, a transition | %d ns | ≤ 150 ns |\n", k.perTransition.Nanoseconds())
+	fmt.Fprintf(w, "| in kernel, what --stacks adds to a connection | %d ns | ~1 µs |\n", k.perStack.Nanoseconds())
 	fmt.Fprintf(w, "| reader CPU an event, formatting and writing included | %.0f ns | ≤ 300 ns |\n", cpu)
 	fmt.Fprintf(w, "| heap allocations per 1,000 events | %.2f | 0 |\n", k.allocsPerK)
 	fmt.Fprintf(w, "| JSON bytes an event | %.0f | |\n", perEvent)

@@ -38,6 +38,7 @@ type hunt struct {
 	facts     leak.Facts
 	poll      time.Duration
 	stderr    io.Writer
+	sites     *sites
 
 	mu      sync.Mutex // guards the watcher, which two goroutines use
 	watcher *leak.Watcher
@@ -46,7 +47,11 @@ type hunt struct {
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	h := &hunt{stderr: env.Stderr, selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
 	h.poll = min(huntPoll, p.limits.Shortest())
-	h.reporter = leak.NewReporter(h.watcher, leak.ReportOptions{Repeat: p.repeat, Unproven: p.once})
+	o := leak.ReportOptions{Repeat: p.repeat, Unproven: p.once}
+	if h.sites = openSites(env, source); h.sites != nil {
+		o.Opened = h.sites.opened
+	}
+	h.reporter = leak.NewReporter(h.watcher, o)
 	h.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !p.selection.selects(s) }, Until: leak.Never})
 	var err error
 	if h.clock, err = clock.New(); err != nil {
@@ -55,9 +60,9 @@ func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	for i := range p.mutes {
 		h.reporter.Mute(p.mutes[i].from(h.clock.Refresh()))
 	}
-	o := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir}
-	o.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
-	h.snapshots, err = env.OpenSnapshots(o)
+	where := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir}
+	where.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
+	h.snapshots, err = env.OpenSnapshots(where)
 	return h, err
 }
 
@@ -75,6 +80,9 @@ func (h *hunt) look() (report, error) {
 		return report{}, err
 	}
 	now := h.clock.Refresh()
+	if err := h.sites.trim(now-int64(snapshot.Took), snapshot.Sockets); err != nil {
+		return report{}, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now)}, nil
@@ -137,7 +145,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 		return err
 	}
 	p.selection.note(env)
-	source, err := env.Open(kernel.Options{Filter: filter.Filter{States: p.limits.Events()}})
+	source, err := env.Open(kernel.Options{Filter: filter.Filter{States: p.limits.Events()}, Stacks: p.stacks})
 	if err != nil {
 		return err
 	}
@@ -145,7 +153,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	if err != nil {
 		return errors.Join(err, source.Stop(), source.Close())
 	}
-	t, err := newTeller(env, p)
+	t, err := newTeller(env, p, h.sites)
 	if err != nil {
 		return errors.Join(err, h.snapshots.Close(), source.Stop(), source.Close())
 	}
@@ -159,7 +167,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	if stats, counted := source.Stats(); counted == nil {
 		fmt.Fprintf(env.Stderr, "tcptrail: %v\n", &huntAccount{stats, t.told, time.Since(started)})
 	}
-	return errors.Join(err, t.alerts.close(), h.snapshots.Close(), source.Close())
+	return errors.Join(err, t.alerts.close(), h.sites.close(), h.snapshots.Close(), source.Close())
 }
 
 // readAll reads until the source is stopped.
@@ -235,12 +243,15 @@ type teller struct {
 	told   int // changes that were news
 }
 
-func newTeller(env *Env, p *leaksPlan) (*teller, error) {
+func newTeller(env *Env, p *leaksPlan, s *sites) (*teller, error) {
 	labels, err := newLabels(env.Proc)
 	if err != nil {
 		return nil, err
 	}
 	o := p.findingOptions(labels)
+	if s != nil {
+		o.CallSite = s.site
+	}
 	t := &teller{alerts: newAlerts(env, p.sinks, o), env: env}
 	if p.looks.width > 0 && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
 		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())

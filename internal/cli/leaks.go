@@ -38,6 +38,7 @@ type leaksFlags struct {
 	limits   leak.Limits
 	once     bool
 	mutes    []string
+	stacks   bool
 	repeat   time.Duration
 	duration time.Duration
 }
@@ -48,6 +49,7 @@ type leaksPlan struct {
 	looks     looks
 	limits    leak.Limits
 	mutes     []mute
+	stacks    bool
 	sinks     []alert.Sink
 	once      bool
 	repeat    time.Duration // 0: a finding that goes on is not told again
@@ -86,6 +88,7 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; a minute for CLOSE_WAIT,\nFIN_WAIT2 and ZOMBIE unless given")
 	s.Lookup("limit").DefValue = "" // said in words
 	s.Var(each{&f.mutes, "rule"}, "mute", "keep what a filter selects out, for a time if one is\ngiven, as '2h: comm rsync'; may be given again")
+	s.BoolVar(&f.stacks, "stacks", false, "tell which code opened them: costs microseconds a\nconnection, and knows of those that come from now on")
 	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
 	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
@@ -97,7 +100,7 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 }
 
 func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
-	p := &leaksPlan{limits: f.limits, once: f.once, repeat: f.repeat, duration: f.duration}
+	p := &leaksPlan{limits: f.limits, once: f.once, stacks: f.stacks, repeat: f.repeat, duration: f.duration}
 	var err error
 	if p.looks, err = f.check(env); err != nil {
 		return nil, err
@@ -107,6 +110,8 @@ func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
 		return nil, errors.New("--output csv: a finding has lists, which do not fit into a table: use json")
 	case f.once && (f.duration > 0 || f.repeat > 0):
 		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
+	case f.once && f.stacks:
+		return nil, errors.New("--stacks sees sockets being opened, and --once only looks: leave one of them out")
 	case len(f.webhooks) == 0 && f.secretFile != "":
 		return nil, errors.New("--webhook-key: there is no --webhook to sign for")
 	case f.limits.Events() == 0:

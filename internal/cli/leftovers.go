@@ -84,13 +84,13 @@ func runCommand(env *Env, p *runPlan) error {
 	var start *family.StartError
 	if errors.As(err, &start) {
 		fmt.Fprintf(env.Stderr, "tcptrail: run %s\n", oneLine(start.Error()))
-		return errors.Join(exitStatus(start.Exit), closeReport())
+		return errors.Join(exitError(start.Exit), closeReport())
 	}
 	if err != nil {
 		return errors.Join(err, closeReport())
 	}
-	leaked, err := w.report(env, p, output.NewFindings(report, w.findingOptions(p)))
-	if err = errors.Join(err, closeReport()); err != nil {
+	leaked, err := w.report(env, output.NewFindings(report, w.findingOptions(p)))
+	if err = errors.Join(err, closeReport(), w.close()); err != nil {
 		return err
 	}
 	if leaked > 0 {
@@ -98,13 +98,14 @@ func runCommand(env *Env, p *runPlan) error {
 		return errFound
 	}
 	fmt.Fprintf(env.Stderr, "tcptrail: no socket was left open in %s\n", conditionsOf(&p.limits))
-	return exitStatus(exit)
+	return exitError(exit)
 }
 
 // runWatch is what looks on while a command runs.
 type runWatch struct {
 	source    Source
 	snapshots Snapshots
+	sites     *sites
 	clock     *clock.Wall
 	labels    *labels
 	left      leftovers
@@ -131,6 +132,7 @@ func openRunWatch(env *Env, p *runPlan) (w *runWatch, err error) {
 	if w.snapshots, err = env.OpenSnapshots(o); err != nil {
 		return nil, errors.Join(err, w.source.Stop(), w.source.Close())
 	}
+	w.sites = openSites(env, w.source)
 	return w, nil
 }
 
@@ -149,7 +151,15 @@ func (w *runWatch) run(env *Env, p *runPlan) (exit int, err error) {
 	if stats, counted := w.source.Stats(); counted == nil {
 		w.lost = stats.Lost
 	}
-	return exit, errors.Join(err, w.snapshots.Close(), w.source.Close())
+	if err != nil {
+		return exit, errors.Join(err, w.close())
+	}
+	return exit, nil
+}
+
+// close frees what reports need no more.
+func (w *runWatch) close() error {
+	return errors.Join(w.sites.close(), w.snapshots.Close(), w.source.Close())
 }
 
 // accompany waits for the command's end, and looks at what is there then.
@@ -168,7 +178,7 @@ func (w *runWatch) accompany(env *Env, running Family) (exit int, err error) {
 }
 
 // report writes what was leaked, and returns how many sockets that are.
-func (w *runWatch) report(env *Env, p *runPlan, out *output.Findings) (leaked int, err error) {
+func (w *runWatch) report(env *Env, out *output.Findings) (leaked int, err error) {
 	now := w.clock.Refresh()
 	findings := w.judge(env, w.withLiving(w.left.left), now)
 	leak.Became(leak.Left, findings, func(pid uint32) bool { return !w.alive[pid] })
@@ -195,7 +205,11 @@ func (w *runWatch) judge(env *Env, sockets []tcp.Socket, now int64) []leak.Findi
 	snapshot := *w.last
 	snapshot.Sockets = sockets
 	watcher := leak.NewWatcher(leak.WatchOptions{Limits: w.left.limits})
-	return leak.NewReporter(watcher, leak.ReportOptions{Unproven: true}).Report(now, &snapshot, limitsOf{env.Proc})
+	o := leak.ReportOptions{Unproven: true}
+	if w.sites != nil {
+		o.Opened = w.sites.opened
+	}
+	return leak.NewReporter(watcher, o).Report(now, &snapshot, limitsOf{env.Proc})
 }
 
 // withLiving adds to sockets those that living descendants hold, and the listeners that explain them.
@@ -245,5 +259,9 @@ func plural(n int, thing string) string {
 }
 
 func (w *runWatch) findingOptions(p *runPlan) output.FindingOptions {
-	return output.FindingOptions{Format: p.format, Names: w.labels.ofList(), Location: time.Local, Limits: p.limits}
+	o := output.FindingOptions{Format: p.format, Names: w.labels.ofList(), Location: time.Local, Limits: p.limits}
+	if w.sites != nil {
+		o.CallSite = w.sites.site
+	}
+	return o
 }

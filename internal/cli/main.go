@@ -26,7 +26,7 @@ func Main(env *Env, args []string) int {
 	if errors.Is(err, errFound) {
 		return ExitFound
 	}
-	var exit exitStatus
+	var exit exitError
 	if errors.As(err, &exit) {
 		return int(exit)
 	}

@@ -72,7 +72,7 @@ func newRun(env *Env) *cobra.Command {
 		Example:               runExamples,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := flags.plan(env, args)
+			plan, err := flags.plan(args)
 			if err != nil {
 				return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 			}
@@ -127,7 +127,7 @@ func (a age) Type() string   { return "duration" }
 
 var _ pflag.Value = age{}
 
-func (f *runFlags) plan(env *Env, args []string) (*runPlan, error) {
+func (f *runFlags) plan(args []string) (*runPlan, error) {
 	p := &runPlan{report: f.report, maxAge: f.maxAge, anyAge: f.minAge == 0}
 	if len(args) == 0 {
 		return nil, errors.New("run needs a command, as tcptrail run -- make test")
@@ -169,10 +169,10 @@ func leftLimits(failOn string, minAge time.Duration) (limits leak.Limits, err er
 	return limits, nil
 }
 
-// exitStatus ends the process with the exit code of a command that was run. It is no error of ours.
-type exitStatus int
+// exitError ends the process with the exit code of a command that was run. It is no error of ours.
+type exitError int
 
-func (e exitStatus) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // openReport returns where the report goes, and how to end it.
 func (p *runPlan) openReport(env *Env) (io.Writer, func() error, error) {

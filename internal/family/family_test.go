@@ -187,7 +187,7 @@ func TestPrivilegedUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("nobody\n%d\n%s nobody nobody\n", nobody.uid, nobody.Home)
+	want := fmt.Sprintf("%[1]s\n%[2]d\n%[3]s %[1]s %[1]s\n", "nobody", nobody.uid, nobody.Home)
 	if string(out) != want {
 		t.Errorf("%q, want %q", out, want)
 	}

@@ -49,8 +49,10 @@ func (t *Tracer) Cost() (runs uint64, total time.Duration, err error) {
 	programs := []*ebpf.Program{
 		t.programs.SetState, t.programs.DestroySock, t.programs.ReceiveReset, t.programs.SendReset,
 	}
-	if second := t.optional[bpfProgSecondLook]; second != nil {
-		programs = append(programs, second)
+	for _, name := range []string{bpfProgSecondLook, bpfProgNoteStack} {
+		if p := t.optional[name]; p != nil {
+			programs = append(programs, p)
+		}
 	}
 	if t.accept != nil {
 		for _, p := range t.accept.Programs {

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tcptrail/tcptrail/internal/callsite"
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/leak"
+	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/proc"
+	"github.com/tcptrail/tcptrail/internal/symbol"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// sites says where in the code sockets were opened. A nil *sites knows of none.
+type sites struct {
+	book     *callsite.Book
+	resolver *symbol.Resolver
+	done     chan error
+}
+
+// openSites follows the stacks of a tracer from now on; nil if it has none.
+func openSites(env *Env, source Source) *sites {
+	tracer, ok := source.(interface{ Stacks() *kernel.Stacks })
+	if !ok || tracer.Stacks() == nil {
+		return nil
+	}
+	s := &sites{resolver: symbol.NewResolver(), done: make(chan error, 1)}
+	s.book = callsite.New(tracer.Stacks(), s.look(env.Proc))
+	go func() { s.done <- s.book.Watch() }()
+	return s
+}
+
+// close waits for the end of the stacks, after that of the tracer.
+func (s *sites) close() error {
+	if s == nil {
+		return nil
+	}
+	return errors.Join(<-s.done, s.resolver.Close())
+}
+
+// sameProcess is how far two times of a process's start may be apart: one of them is in hundredths of a second.
+const sameProcess = 10 * time.Millisecond
+
+// look returns what looks at a process: that which began then, and no later one of the same pid.
+func (s *sites) look(fs proc.FS) callsite.Look {
+	return func(pid uint32, started time.Duration) (callsite.Process, error) {
+		image, err := s.resolver.Capture(int(pid))
+		if err != nil {
+			return nil, err
+		}
+		began, err := fs.StartTime(pid)
+		if err != nil {
+			return nil, err
+		}
+		if (began - started).Abs() >= sameProcess {
+			return nil, fmt.Errorf("pid %d is another process now", pid)
+		}
+		return looked{s.resolver, image}, nil
+	}
+}
+
+// looked is a process that was looked at.
+type looked struct {
+	resolver *symbol.Resolver
+	image    *symbol.Image
+}
+
+func (l looked) Frames(s symbol.Stack) []symbol.Frame { return l.resolver.Resolve(l.image, s) }
+
+// trim forgets what none of the sockets has, which are all there were at a time (CLOCK_MONOTONIC).
+func (s *sites) trim(at int64, sockets []tcp.Socket) error {
+	if s == nil {
+		return nil
+	}
+	return s.book.Trim(at, sockets)
+}
+
+// opened is leak.ReportOptions.Opened.
+func (s *sites) opened(socket *tcp.Socket) (site uint64, by leak.Direction) {
+	site, call := s.book.Opened(socket)
+	switch call {
+	case tcp.CallConnect:
+		return site, leak.Outgoing
+	case tcp.CallListen, tcp.CallAccept:
+		return site, leak.Incoming
+	}
+	return site, 0
+}
+
+// site is output.FindingOptions.CallSite.
+func (s *sites) site(number uint64) (output.Site, bool) {
+	known, ok := s.book.Site(number)
+	if !ok {
+		return output.Site{}, false
+	}
+	site := output.Site{Call: known.Call.String(), Place: known.Place}
+	for _, f := range known.Frames {
+		site.Frames = append(site.Frames, output.Frame{
+			Function: f.Function, File: f.File, Line: f.Line, Module: f.Module, Offset: f.Offset, PC: f.PC, Guess: f.Guess,
+			Inlined: f.Inlined,
+		})
+	}
+	return site, true
+}
