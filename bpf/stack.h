@@ -53,9 +53,17 @@ struct {
 	__type(value, struct stack);
 } drafts SEC(".maps");
 
+/* A process that runs another program from now on. */
+struct new_program {
+	__u64 started_ns; /* as in struct stack */
+	__u32 pid;	  /* thread group */
+	__u32 pad;
+};
+
 /*
  * Life: the number of each stack that came in, told to the loader at once, so that it can look at the process before
- * that ends. When it is full, the loader finds the stack in 'stacks' later.
+ * that ends; and each struct new_program of a family, whose members may end a moment later. When it is full, the loader
+ * finds the stack in 'stacks' later.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -290,6 +290,17 @@ int BPF_PROG(note_stack, const struct sock *sk, int old, int new)
 	return 0;
 }
 
+/* Optional: a program of a family may have ended by the time that its first stack is told. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(note_exec, const struct task_struct *task)
+{
+	struct new_program new = {.started_ns = task->group_leader->start_boottime, .pid = task->tgid};
+
+	if (is_family())
+		bpf_ringbuf_output(&fresh_stacks, &new, sizeof(new), 0);
+	return 0;
+}
+
 /* Optional, and attached before those that follow transitions: it needs what they knew before this one. */
 static __always_inline int tell_left(const struct sock *sk, int old, int new, bool ended)
 {
@@ -365,6 +376,7 @@ const enum evidence *evidence_for_go;
 const enum reason *reason_for_go;
 const enum record_flags *record_flags_for_go;
 const enum stack_call *stack_call_for_go;
+const struct new_program *new_program_for_go;
 const struct ring *ring_for_go;
 const struct slot *slot_for_go;
 

@@ -5,6 +5,7 @@ package callsite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ var _ Stacks = (*kernel.Stacks)(nil)
 
 // Process is a process as it was when it was looked at, and may have ended since.
 type Process interface {
+	// Learn looks at the process again if the stack has code that it has not seen, as of a library that was loaded since.
+	Learn(symbol.Stack)
 	// Frames names the frames of a stack, innermost first.
 	Frames(symbol.Stack) []symbol.Frame
 }
@@ -89,12 +92,32 @@ func (b *Book) Watch() error {
 		if err != nil {
 			return err
 		}
+		if stack.ID == 0 {
+			b.begin(&stack)
+			continue
+		}
 		b.mu.Lock()
 		b.fresh++
 		b.mu.Unlock()
-		b.process(&stack)
+		if p := b.process(&stack); p != nil {
+			p.Learn(symbolStack(&stack))
+		}
 	}
 }
+
+// begin looks at a process that runs a new program: what was known of it was another one's.
+func (b *Book) begin(stack *tcp.Stack) {
+	key := process{stack.PID, stack.Started}
+	b.mu.Lock()
+	if _, known := b.processes[key]; known {
+		delete(b.processes, key)
+		b.order = slices.DeleteFunc(b.order, func(k process) bool { return k == key })
+	}
+	b.mu.Unlock()
+	b.process(stack)
+}
+
+func symbolStack(s *tcp.Stack) symbol.Stack { return symbol.Stack{PCs: s.PCs, Words: s.Words} }
 
 // process returns what is known of the process of a stack, looking at it if that was not done; nil if it had ended by
 // then. Two goroutines may look at the same process, which does no harm.
@@ -147,7 +170,7 @@ func (b *Book) Opened(s *tcp.Socket) (site uint64, call tcp.Call) {
 func (b *Book) note(stack *tcp.Stack) (number uint64, call tcp.Call) {
 	site := Site{Call: stack.Call}
 	if p := b.process(stack); p != nil {
-		site.Frames = p.Frames(symbol.Stack{PCs: stack.PCs, Words: stack.Words})
+		site.Frames = p.Frames(symbolStack(stack))
 	}
 	if len(site.Frames) == 0 {
 		site.Frames = bare(stack)

@@ -54,6 +54,8 @@ func (h *host) Trim(since int64, needed func(uint32) bool) (gone []uint32, err e
 	return gone, nil
 }
 
+func (program) Learn(symbol.Stack) {}
+
 // program names each address by what is written there.
 type program map[uint64]symbol.Frame
 

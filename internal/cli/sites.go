@@ -47,16 +47,16 @@ const sameProcess = 10 * time.Millisecond
 // look returns what looks at a process: that which began then, and no later one of the same pid.
 func (s *sites) look(fs proc.FS) callsite.Look {
 	return func(pid uint32, started time.Duration) (callsite.Process, error) {
-		image, err := s.resolver.Capture(int(pid))
-		if err != nil {
-			return nil, err
-		}
-		began, err := fs.StartTime(pid)
+		began, err := fs.StartTime(pid) // first: it may end any moment, and pids do not come again that fast
 		if err != nil {
 			return nil, err
 		}
 		if (began - started).Abs() >= sameProcess {
 			return nil, fmt.Errorf("pid %d is another process now", pid)
+		}
+		image, err := s.resolver.Capture(int(pid))
+		if err != nil {
+			return nil, err
 		}
 		return looked{s.resolver, image}, nil
 	}
@@ -68,6 +68,7 @@ type looked struct {
 	image    *symbol.Image
 }
 
+func (l looked) Learn(s symbol.Stack)                 { l.image.Learn(s) }
 func (l looked) Frames(s symbol.Stack) []symbol.Frame { return l.resolver.Resolve(l.image, s) }
 
 // trim forgets what none of the sockets has, which are all there were at a time (CLOCK_MONOTONIC).

@@ -62,6 +62,13 @@ const (
 	bpfEvidenceEVIDENCE_FD      bpfEvidence = 5
 )
 
+type bpfNewProgram struct {
+	_         structs.HostLayout
+	StartedNs uint64
+	Pid       uint32
+	Pad       uint32
+}
+
 type bpfReason uint32
 
 const (
@@ -179,6 +186,7 @@ const (
 	bpfProgInetCskAcceptArg   = "inet_csk_accept_arg"
 	bpfProgInetCskAcceptFlags = "inet_csk_accept_flags"
 	bpfProgInetSockSetState   = "inet_sock_set_state"
+	bpfProgNoteExec           = "note_exec"
 	bpfProgNoteStack          = "note_stack"
 	bpfProgSecondLook         = "second_look"
 	bpfProgTcpDestroySock     = "tcp_destroy_sock"
@@ -197,6 +205,7 @@ const (
 	bpfVarFilterRport         = "filter_rport"
 	bpfVarFilterStates        = "filter_states"
 	bpfVarFilterVersion       = "filter_version"
+	bpfVarNewProgramForGo     = "new_program_for_go"
 	bpfVarOrderedStores       = "ordered_stores"
 	bpfVarOverdueNs           = "overdue_ns"
 	bpfVarPreemptible         = "preemptible"
@@ -265,6 +274,7 @@ type bpfProgramSpecs struct {
 	InetCskAcceptArg   *ebpf.ProgramSpec `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.ProgramSpec `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	NoteExec           *ebpf.ProgramSpec `ebpf:"note_exec"`
 	NoteStack          *ebpf.ProgramSpec `ebpf:"note_stack"`
 	SecondLook         *ebpf.ProgramSpec `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.ProgramSpec `ebpf:"tcp_destroy_sock"`
@@ -306,6 +316,7 @@ type bpfVariableSpecs struct {
 	FilterRport      *ebpf.VariableSpec `ebpf:"filter_rport"`
 	FilterStates     *ebpf.VariableSpec `ebpf:"filter_states"`
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
+	NewProgramForGo  *ebpf.VariableSpec `ebpf:"new_program_for_go"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.VariableSpec `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.VariableSpec `ebpf:"preemptible"`
@@ -390,6 +401,7 @@ type bpfVariables struct {
 	FilterRport      *ebpf.Variable `ebpf:"filter_rport"`
 	FilterStates     *ebpf.Variable `ebpf:"filter_states"`
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
+	NewProgramForGo  *ebpf.Variable `ebpf:"new_program_for_go"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.Variable `ebpf:"overdue_ns"`
 	Preemptible      *ebpf.Variable `ebpf:"preemptible"`
@@ -420,6 +432,7 @@ type bpfPrograms struct {
 	InetCskAcceptArg   *ebpf.Program `ebpf:"inet_csk_accept_arg"`
 	InetCskAcceptFlags *ebpf.Program `ebpf:"inet_csk_accept_flags"`
 	InetSockSetState   *ebpf.Program `ebpf:"inet_sock_set_state"`
+	NoteExec           *ebpf.Program `ebpf:"note_exec"`
 	NoteStack          *ebpf.Program `ebpf:"note_stack"`
 	SecondLook         *ebpf.Program `ebpf:"second_look"`
 	TcpDestroySock     *ebpf.Program `ebpf:"tcp_destroy_sock"`
@@ -437,6 +450,7 @@ func (p *bpfPrograms) Close() error {
 		p.InetCskAcceptArg,
 		p.InetCskAcceptFlags,
 		p.InetSockSetState,
+		p.NoteExec,
 		p.NoteStack,
 		p.SecondLook,
 		p.TcpDestroySock,

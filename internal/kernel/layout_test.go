@@ -22,6 +22,7 @@ func TestLayoutAgreesWithC(t *testing.T) {
 		"ring":           reflect.TypeFor[bpfRing](),
 		"counters":       reflect.TypeFor[bpfCounters](),
 		"stack":          reflect.TypeFor[bpfStack](),
+		"new_program":    reflect.TypeFor[bpfNewProgram](),
 		"subflow":        reflect.TypeFor[bpfSubflow](),
 	})
 	checkLayouts(t, loadSnapshot, map[string]reflect.Type{

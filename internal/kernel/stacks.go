@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
@@ -39,7 +40,8 @@ func openStacks(maps *requiredMaps) (*Stacks, error) {
 }
 
 // Next waits for a stack that no socket had before. Its process may end at any moment: whoever wants to know what the
-// addresses are must look now. It returns ErrStopped when the tracer was stopped and there are no more.
+// addresses are must look now. Of a family (see Options) it tells each program that begins, too, for which it may be too
+// late then: as a stack without an ID and addresses. It returns ErrStopped when the tracer was stopped and there are no more.
 func (s *Stacks) Next() (tcp.Stack, error) {
 	for {
 		err := s.fresh.ReadInto(&s.record)
@@ -48,6 +50,8 @@ func (s *Stacks) Next() (tcp.Stack, error) {
 			return tcp.Stack{}, ErrStopped
 		case err != nil:
 			return tcp.Stack{}, fmt.Errorf("read new stacks: %w", err)
+		case len(s.record.RawSample) == int(unsafe.Sizeof(bpfNewProgram{})):
+			return decodeProgram(s.record.RawSample), nil
 		case len(s.record.RawSample) < 4:
 			continue
 		}
@@ -69,6 +73,15 @@ func (s *Stacks) Lookup(id uint32) (tcp.Stack, error) {
 		return tcp.Stack{}, fmt.Errorf("look stack %d up: %w", id, err)
 	}
 	return decodeStack(id, &raw), nil
+}
+
+// decodeProgram decodes a struct new_program.
+func decodeProgram(b []byte) tcp.Stack {
+	var raw bpfNewProgram
+	if _, err := binary.Decode(b, binary.NativeEndian, &raw); err != nil {
+		return tcp.Stack{}
+	}
+	return tcp.Stack{PID: raw.Pid, Started: time.Duration(raw.StartedNs)}
 }
 
 func decodeStack(id uint32, raw *bpfStack) tcp.Stack {

@@ -87,7 +87,7 @@ type requiredMaps struct {
 // Open loads the programs and attaches them: from its return on, every transition is seen. Sockets older than that
 // have no owner until Adopt has run. A kernel that cannot do it, or a process that may not, is an *UnsupportedError.
 func Open(o Options) (_ *Tracer, err error) {
-	if err := checkHost(); err != nil {
+	if err := checkHost(tracerRoom); err != nil {
 		return nil, err
 	}
 	t := &Tracer{}
@@ -217,6 +217,7 @@ func optionalPrograms(o *Options) map[string]bool {
 		bpfProgSecondLook:     isPreemptible(kernelRelease()),
 		bpfProgWatchSockets:   o.Gauges,
 		bpfProgNoteStack:      o.Stacks,
+		bpfProgNoteExec:       o.Stacks && o.Family != 0,
 		bpfProgTellLeftOpen:   o.LeftOnly,
 		bpfProgTellLeftZombie: o.LeftOnly,
 	}
@@ -225,7 +226,7 @@ func optionalPrograms(o *Options) map[string]bool {
 // attach arms the programs that note signs before those that use them.
 func (t *Tracer) attach() error {
 	first := []*ebpf.Program{t.programs.ReceiveReset, t.programs.SendReset}
-	for _, name := range []string{bpfProgNoteStack, bpfProgTellLeftOpen, bpfProgTellLeftZombie} {
+	for _, name := range []string{bpfProgNoteExec, bpfProgNoteStack, bpfProgTellLeftOpen, bpfProgTellLeftZombie} {
 		if p := t.optional[name]; p != nil {
 			first = append(first, p)
 		}

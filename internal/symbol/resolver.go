@@ -94,6 +94,18 @@ func (r *Resolver) Resolve(i *Image, s Stack) []Frame {
 	return frames
 }
 
+// Learn looks at the process again, if it lives, when a stack has code that was not there when it was captured.
+func (i *Image) Learn(s Stack) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, pc := range s.PCs {
+		if pc != 0 && find(i.maps, pc) == nil {
+			_ = i.refresh() // it has ended: what is known is all that there is
+			return
+		}
+	}
+}
+
 // frames names one address: the function there, and before it those that were inlined.
 func (i *Image) frames(pc, at uint64) []Frame {
 	m := i.mapped(at)
