@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
-	"github.com/tcptrail/tcptrail/internal/symbol"
+	"github.com/tcptrail/tcptrail/internal/symbolize"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -34,19 +34,20 @@ var _ Stacks = (*kernel.Stacks)(nil)
 // Process is a process as it was when it was looked at, and may have ended since.
 type Process interface {
 	// Learn looks at the process again if the stack has code that it has not seen, as of a library that was loaded since.
-	Learn(symbol.Stack)
+	Learn(symbolize.Stack)
 	// Frames names the frames of a stack, innermost first.
-	Frames(symbol.Stack) []symbol.Frame
+	Frames(symbolize.Stack) []symbolize.Frame
 }
 
-// Look looks at a process that began at a time since boot (CLOCK_BOOTTIME): an error if it has ended.
+// Look looks at a process that began at a time since boot (CLOCK_BOOTTIME, in hundredths of a second): an error if it has
+// ended.
 type Look func(pid uint32, started time.Duration) (Process, error)
 
 // Site is a place in the code that opened sockets.
 type Site struct {
 	Call   tcp.Call
-	Frames []symbol.Frame // innermost first, at least one
-	Place  int            // the frame that the programmer looks for
+	Frames []symbolize.Frame // innermost first, at least one
+	Place  int               // the frame that the programmer looks for
 }
 
 // Book remembers where sockets were opened. Watch is for one goroutine; all else may be called from any.
@@ -57,6 +58,7 @@ type Book struct {
 	mu        sync.Mutex
 	processes map[process]Process // nil: it had ended
 	order     []process           // as they came
+	held      map[process]bool    // whose program was looked at before it was told
 	opened    map[uint32]opening  // by stack
 	sites     map[uint64]Site     // by number
 	fresh     int                 // stacks since the last Trim
@@ -65,7 +67,21 @@ type Book struct {
 // process is a process for good: pids come again.
 type process struct {
 	pid     uint32
-	started time.Duration
+	started time.Duration // in steps of startStep
+}
+
+// startStep is how exactly /proc tells when a process began.
+const startStep = 10 * time.Millisecond
+
+func processOf(s *tcp.Stack) process { return process{s.PID, s.Started.Truncate(startStep)} }
+
+// Hold looks at a process that runs a program of which Watch has yet to be told, and that is kept from going on.
+func (b *Book) Hold(pid uint32, started time.Duration) {
+	s := tcp.Stack{PID: pid, Started: started}
+	b.process(&s)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held[processOf(&s)] = true
 }
 
 // opening is what a stack says.
@@ -77,7 +93,7 @@ type opening struct {
 // New returns a Book that knows nothing yet.
 func New(stacks Stacks, look Look) *Book {
 	return &Book{
-		stacks: stacks, look: look, processes: map[process]Process{}, opened: map[uint32]opening{}, sites: map[uint64]Site{},
+		stacks: stacks, look: look, processes: map[process]Process{}, held: map[process]bool{}, opened: map[uint32]opening{}, sites: map[uint64]Site{},
 	}
 }
 
@@ -107,8 +123,13 @@ func (b *Book) Watch() error {
 
 // begin looks at a process that runs a new program: what was known of it was another one's.
 func (b *Book) begin(stack *tcp.Stack) {
-	key := process{stack.PID, stack.Started}
+	key := processOf(stack)
 	b.mu.Lock()
+	if b.held[key] {
+		delete(b.held, key)
+		b.mu.Unlock()
+		return
+	}
 	if _, known := b.processes[key]; known {
 		delete(b.processes, key)
 		b.order = slices.DeleteFunc(b.order, func(k process) bool { return k == key })
@@ -117,12 +138,12 @@ func (b *Book) begin(stack *tcp.Stack) {
 	b.process(stack)
 }
 
-func symbolStack(s *tcp.Stack) symbol.Stack { return symbol.Stack{PCs: s.PCs, Words: s.Words} }
+func symbolStack(s *tcp.Stack) symbolize.Stack { return symbolize.Stack{PCs: s.PCs, Words: s.Words} }
 
 // process returns what is known of the process of a stack, looking at it if that was not done; nil if it had ended by
 // then. Two goroutines may look at the same process, which does no harm.
 func (b *Book) process(stack *tcp.Stack) Process {
-	key := process{stack.PID, stack.Started}
+	key := processOf(stack)
 	b.mu.Lock()
 	known, ok := b.processes[key]
 	b.mu.Unlock()

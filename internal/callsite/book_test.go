@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
-	"github.com/tcptrail/tcptrail/internal/symbol"
+	"github.com/tcptrail/tcptrail/internal/symbolize"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -54,12 +54,12 @@ func (h *host) Trim(since int64, needed func(uint32) bool) (gone []uint32, err e
 	return gone, nil
 }
 
-func (program) Learn(symbol.Stack) {}
+func (program) Learn(symbolize.Stack) {}
 
 // program names each address by what is written there.
-type program map[uint64]symbol.Frame
+type program map[uint64]symbolize.Frame
 
-func (p program) Frames(s symbol.Stack) (frames []symbol.Frame) {
+func (p program) Frames(s symbolize.Stack) (frames []symbolize.Frame) {
 	for _, pc := range s.PCs {
 		f := p[pc]
 		f.PC = pc
@@ -69,12 +69,12 @@ func (p program) Frames(s symbol.Stack) (frames []symbol.Frame) {
 }
 
 var app = program{
-	1: {Function: "connect", Module: "libc.so.6", Kind: symbol.KindSystem},
-	2: {Function: "app.dial", File: "/src/dial.c", Line: 7, Kind: symbol.KindUser},
-	3: {Function: "app.dial", File: "/src/dial.c", Line: 9, Kind: symbol.KindUser},
-	4: {Function: "main", File: "/src/main.c", Line: 3, Kind: symbol.KindUser},
-	5: {Module: "/opt/stripped", Offset: 0x50, Kind: symbol.KindUser},
-	6: {Module: "/opt/stripped", Offset: 0x60, Kind: symbol.KindUser},
+	1: {Function: "connect", Module: "libc.so.6", Kind: symbolize.KindSystem},
+	2: {Function: "app.dial", File: "/src/dial.c", Line: 7, Kind: symbolize.KindUser},
+	3: {Function: "app.dial", File: "/src/dial.c", Line: 9, Kind: symbolize.KindUser},
+	4: {Function: "main", File: "/src/main.c", Line: 3, Kind: symbolize.KindUser},
+	5: {Module: "/opt/stripped", Offset: 0x50, Kind: symbolize.KindUser},
+	6: {Module: "/opt/stripped", Offset: 0x60, Kind: symbolize.KindUser},
 }
 
 func (h *host) look(pid uint32, _ time.Duration) (Process, error) {
@@ -86,7 +86,7 @@ func (h *host) look(pid uint32, _ time.Duration) (Process, error) {
 }
 
 func stack(id, pid uint32, call tcp.Call, pcs ...uint64) tcp.Stack {
-	return tcp.Stack{ID: id, PID: pid, Started: time.Duration(pid), Call: call, PCs: pcs}
+	return tcp.Stack{ID: id, PID: pid, Started: time.Duration(pid) * time.Second, Call: call, PCs: pcs}
 }
 
 func opened(id uint32) *tcp.Socket { return &tcp.Socket{Stack: id} }
@@ -172,6 +172,27 @@ func TestProcessesAreBounded(t *testing.T) {
 	}
 	if len(b.processes) != maxProcesses || len(b.order) != maxProcesses {
 		t.Errorf("%d processes, %d in order", len(b.processes), len(b.order))
+	}
+}
+
+// What is held is looked at once, and not again when it is told as a new program; the next one is.
+func TestHold(t *testing.T) {
+	begun := tcp.Stack{PID: 10, Started: 1234567890}
+	h := newHost(begun)
+	b := New(h, h.look)
+	b.Hold(10, 1230*time.Millisecond)
+	h.ended[10] = true
+	if err := b.Watch(); err != nil || h.looks != 1 {
+		t.Errorf("%d looks, %v", h.looks, err)
+	}
+	s := stack(1, 10, tcp.CallConnect, 2)
+	s.Started = begun.Started
+	if number, _ := b.note(&s); number == 0 || b.sites[number].Frames[0].Function != "app.dial" {
+		t.Errorf("%+v", b.sites[number])
+	}
+	b.begin(&begun)
+	if b.process(&begun) != nil || h.looks != 2 {
+		t.Errorf("%d looks: a program that ended is taken for the one before", h.looks)
 	}
 }
 

@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 
-	"github.com/tcptrail/tcptrail/internal/symbol"
+	"github.com/tcptrail/tcptrail/internal/symbolize"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
 // headline returns the index of the frame that the programmer looks for, 0 without any.
-func headline(frames []symbol.Frame) int {
-	best, ok := symbol.Headline(frames)
+func headline(frames []symbolize.Frame) int {
+	best, ok := symbolize.Headline(frames)
 	if !ok {
 		return 0
 	}
@@ -23,8 +23,8 @@ func headline(frames []symbol.Frame) int {
 }
 
 // bare returns the frames of a process that nobody could look at: addresses alone.
-func bare(stack *tcp.Stack) []symbol.Frame {
-	frames := make([]symbol.Frame, len(stack.PCs))
+func bare(stack *tcp.Stack) []symbolize.Frame {
+	frames := make([]symbolize.Frame, len(stack.PCs))
 	for i, pc := range stack.PCs {
 		frames[i].PC = pc
 	}

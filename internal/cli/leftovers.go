@@ -19,8 +19,10 @@ import (
 // maxLeftovers bounds what is kept of sockets that were left: 40 MB of them. Who leaks more knows it by then.
 const maxLeftovers = 100_000
 
-// Family is a command that runs; *family.Family is one, and says what the method does.
+// Family is a command that was started; *family.Family is one, and says what the methods do.
 type Family interface {
+	PID() int
+	Release() error
 	Wait() (exit int, err error)
 }
 
@@ -165,6 +167,10 @@ func (w *runWatch) close() error {
 // accompany waits for the command's end, and looks at what is there then.
 func (w *runWatch) accompany(env *Env, running Family) (exit int, err error) {
 	if err := keep(env, listPrivileges|privilege.SetOf(privilege.Kill)); err != nil {
+		return 0, err
+	}
+	w.sites.hold(env.Proc, running.PID())
+	if err := running.Release(); err != nil {
 		return 0, err
 	}
 	if exit, err = running.Wait(); err != nil {

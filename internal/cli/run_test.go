@@ -20,6 +20,8 @@ type fakeFamily struct {
 	err  error
 }
 
+func (f fakeFamily) PID() int           { return 1 }
+func (f fakeFamily) Release() error     { return nil }
 func (f fakeFamily) Wait() (int, error) { return f.exit, f.err }
 
 // runs lets the world start a command that ends with an exit code, and returns what was asked for.

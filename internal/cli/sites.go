@@ -10,14 +10,14 @@ import (
 	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/output"
 	"github.com/tcptrail/tcptrail/internal/proc"
-	"github.com/tcptrail/tcptrail/internal/symbol"
+	"github.com/tcptrail/tcptrail/internal/symbolize"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
 // sites says where in the code sockets were opened. A nil *sites knows of none.
 type sites struct {
 	book     *callsite.Book
-	resolver *symbol.Resolver
+	resolver *symbolize.Resolver
 	done     chan error
 }
 
@@ -27,7 +27,7 @@ func openSites(env *Env, source Source) *sites {
 	if !ok || tracer.Stacks() == nil {
 		return nil
 	}
-	s := &sites{resolver: symbol.NewResolver(), done: make(chan error, 1)}
+	s := &sites{resolver: symbolize.NewResolver(), done: make(chan error, 1)}
 	s.book = callsite.New(tracer.Stacks(), s.look(env.Proc))
 	go func() { s.done <- s.book.Watch() }()
 	return s
@@ -41,9 +41,6 @@ func (s *sites) close() error {
 	return errors.Join(<-s.done, s.resolver.Close())
 }
 
-// sameProcess is how far two times of a process's start may be apart: one of them is in hundredths of a second.
-const sameProcess = 10 * time.Millisecond
-
 // look returns what looks at a process: that which began then, and no later one of the same pid.
 func (s *sites) look(fs proc.FS) callsite.Look {
 	return func(pid uint32, started time.Duration) (callsite.Process, error) {
@@ -51,7 +48,7 @@ func (s *sites) look(fs proc.FS) callsite.Look {
 		if err != nil {
 			return nil, err
 		}
-		if (began - started).Abs() >= sameProcess {
+		if began != started {
 			return nil, fmt.Errorf("pid %d is another process now", pid)
 		}
 		image, err := s.resolver.Capture(int(pid))
@@ -64,12 +61,22 @@ func (s *sites) look(fs proc.FS) callsite.Look {
 
 // looked is a process that was looked at.
 type looked struct {
-	resolver *symbol.Resolver
-	image    *symbol.Image
+	resolver *symbolize.Resolver
+	image    *symbolize.Image
 }
 
-func (l looked) Learn(s symbol.Stack)                 { l.image.Learn(s) }
-func (l looked) Frames(s symbol.Stack) []symbol.Frame { return l.resolver.Resolve(l.image, s) }
+func (l looked) Learn(s symbolize.Stack)                    { l.image.Learn(s) }
+func (l looked) Frames(s symbolize.Stack) []symbolize.Frame { return l.resolver.Resolve(l.image, s) }
+
+// hold looks at a process that is kept from running.
+func (s *sites) hold(fs proc.FS, pid int) {
+	if s == nil {
+		return
+	}
+	if started, err := fs.StartTime(uint32(pid)); err == nil { // else it was killed
+		s.book.Hold(uint32(pid), started)
+	}
+}
 
 // trim forgets what none of the sockets has, which are all there were at a time (CLOCK_MONOTONIC).
 func (s *sites) trim(at int64, sockets []tcp.Socket) error {

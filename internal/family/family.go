@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -46,6 +47,8 @@ type Family struct {
 	pid     int
 	signals map[syscall.Signal]chan os.Signal // each of its own: where one waits, another of its kind adds nothing
 
+	held bool // by ptrace(2), before its first instruction
+
 	mu    sync.Mutex // guards ended: a signal must not go to whoever has the pid next
 	ended bool
 }
@@ -59,7 +62,8 @@ func Adopt() error {
 	return nil
 }
 
-// Start runs the command. From then on SIGTERM and SIGHUP are passed on to it, and SIGINT and SIGQUIT, which a terminal
+// Start starts the command and holds it before its first instruction, where ptrace(2) is permitted, until Release, which
+// has to be called by the same goroutine. From then on SIGTERM and SIGHUP are passed on to it, and SIGINT and SIGQUIT, which a terminal
 // sends to both, are left to it, as system(3) does. An error is a *StartError.
 func Start(c *Command) (*Family, error) {
 	path, err := exec.LookPath(c.Args[0])
@@ -67,22 +71,66 @@ func Start(c *Command) (*Family, error) {
 		return nil, startError(err)
 	}
 	f := &Family{signals: catch()}
-	attributes := &os.ProcAttr{Env: c.Env, Files: []*os.File{c.Stdin, c.Stdout, c.Stderr}}
+	attributes := &os.ProcAttr{
+		Env: c.Env, Files: []*os.File{c.Stdin, c.Stdout, c.Stderr}, Sys: &syscall.SysProcAttr{Ptrace: true},
+	}
 	if c.User != nil {
-		attributes.Sys = &syscall.SysProcAttr{Credential: c.User.credential()}
+		attributes.Sys.Credential = c.User.credential()
 		attributes.Env = c.User.environ(c.Env)
 	}
+	runtime.LockOSThread() // only the thread that has started it can let it go
 	process, err := os.StartProcess(path, c.Args, attributes)
+	f.held = err == nil
+	if errors.Is(err, os.ErrPermission) { // as in a container
+		attributes.Sys.Ptrace = false
+		process, err = os.StartProcess(path, c.Args, attributes)
+	}
 	if err != nil {
+		runtime.UnlockOSThread()
 		release(f.signals)
 		return nil, startError(err)
 	}
 	f.pid = process.Pid
 	_ = process.Release() // Wait reaps it with all others
+	if f.held {
+		f.held = f.awaitStop()
+	}
 	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP} {
 		go f.passOn(s)
 	}
 	return f, nil
+}
+
+// awaitStop waits until the kernel has stopped the command at the end of its exec; false if it was killed before, which
+// is left for Wait to see.
+func (f *Family) awaitStop() bool {
+	const cldTrapped = 4 // include/uapi/asm-generic/siginfo.h
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, f.pid, &info, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || info.Code != cldTrapped {
+			return false
+		}
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(f.pid, &status, unix.WNOHANG, nil)
+		return err == nil && pid == f.pid && status.Stopped()
+	}
+}
+
+// Release lets the command run.
+func (f *Family) Release() error {
+	defer runtime.UnlockOSThread()
+	if !f.held {
+		return nil
+	}
+	f.held = false
+	if err := unix.PtraceDetach(f.pid); err != nil && !errors.Is(err, unix.ESRCH) { // killed meanwhile
+		return fmt.Errorf("let the command run: %w", err)
+	}
+	return nil
 }
 
 // catch keeps the signals from ending this process.

@@ -42,6 +42,10 @@ func parent(args []string) int {
 	if start := (*StartError)(nil); errors.As(err, &start) {
 		return start.Exit
 	}
+	if err := f.Release(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 99
+	}
 	exit, err := f.Wait()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,4 +1,4 @@
-package symbol
+package symbolize
 
 import "encoding/binary"
 

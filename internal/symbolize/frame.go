@@ -1,4 +1,4 @@
-// Package symbol turns the return addresses of a process's user stack into functions, files and lines: Go programs by
+// Package symbolize turns the return addresses of a process's user stack into functions, files and lines: Go programs by
 // the table that every Go binary carries, C, C++ and Rust by symbol tables and DWARF, just-in-time code by perf maps.
 //
 // A process may be gone when its stack is looked up, so Capture keeps what is needed: the mappings, and descriptors of
@@ -7,7 +7,7 @@
 // Everything here comes from the processes looked at, and they may be hostile: files are read in pieces of bounded
 // size, and one that makes no sense costs its own names and nothing else. Names and paths are returned as they are:
 // they may hold any byte but NUL, and who prints them escapes them.
-package symbol
+package symbolize
 
 // Stack is a user stack as the kernel captures it.
 type Stack struct {

@@ -1,4 +1,4 @@
-package symbol
+package symbolize
 
 import (
 	"errors"
@@ -36,9 +36,6 @@ func (r *Resolver) Capture(pid int) (*Image, error) {
 	if err := i.refresh(); err != nil {
 		return nil, err
 	}
-	if len(i.maps) == 0 {
-		return nil, fmt.Errorf("pid %d has no code: a kernel thread, or it is about to end", pid)
-	}
 	return i, nil
 }
 
@@ -52,6 +49,9 @@ func (i *Image) refresh() error {
 	maps, err := parseMaps(file)
 	if err != nil {
 		return fmt.Errorf("look at pid %d: %w", i.pid, err)
+	}
+	if len(maps) == 0 { // what is known of a process that has ended stays
+		return fmt.Errorf("pid %d has no code: it has ended, or is a kernel thread", i.pid)
 	}
 	i.maps = maps
 	for n := range maps {
@@ -71,14 +71,23 @@ func (i *Image) proc(name string) string {
 var errOtherFile = errors.New("another file has its path by now")
 
 // open opens the file of a mapping: itself, whatever its path has come to mean, where that is permitted
-// (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, fs/proc/base.c), else by its path in the process's root if the file there is
-// the same.
+// (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN, fs/proc/base.c), else by its path, if the file there is the same: in the
+// process's root, and in ours, for the process may have ended a moment ago.
 func (i *Image) open(m *mapping) (*os.File, error) {
 	file, err := openFile(i.proc(fmt.Sprintf("map_files/%x-%x", m.start, m.end)))
 	if err == nil {
 		return file, nil
 	}
-	file, err = openFile(i.proc("root" + strings.TrimSuffix(m.path, deletedMark)))
+	path := strings.TrimSuffix(m.path, deletedMark)
+	if file, err = openSame(i.proc("root"+path), m); err == nil {
+		return file, nil
+	}
+	return openSame(path, m)
+}
+
+// openSame opens a file if it is that of a mapping.
+func openSame(path string, m *mapping) (*os.File, error) {
+	file, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}

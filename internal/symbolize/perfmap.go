@@ -1,4 +1,4 @@
-package symbol
+package symbolize
 
 import (
 	"bufio"
@@ -52,7 +52,6 @@ func parsePerfMap(r io.Reader) []jitted {
 		}
 		entries = append(entries, jitted{start, size, string(fields[2])})
 	}
-	slices.Reverse(entries) // so that of those with the same start the later one is first
 	slices.SortStableFunc(entries, func(a, b jitted) int {
 		switch {
 		case a.start < b.start:
