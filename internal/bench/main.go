@@ -3,6 +3,8 @@
 //
 // With -snapshot it measures what a look at all sockets costs instead: whole commands, ours and those of others, in turn.
 //
+// With -deadline it measures how late a stuck socket is told of, while leaks watches many others.
+//
 // It needs root and bin/tcptrail. All traffic stays in network namespaces that it makes.
 package main
 
@@ -27,6 +29,7 @@ type options struct {
 	dir     string
 
 	snapshot bool
+	deadline bool
 	sizes    string
 	limit    time.Duration
 
@@ -41,7 +44,8 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 2, "threads that open and close connections")
 	flag.StringVar(&o.dir, "dir", memoryDir, "where the traced runs write their JSON; in memory, not to measure a disk")
 	flag.BoolVar(&o.snapshot, "snapshot", false, "compare commands that show the sockets of now, instead")
-	flag.StringVar(&o.sizes, "sizes", defaultSizes, "of -snapshot: numbers of sockets")
+	flag.BoolVar(&o.deadline, "deadline", false, "measure how late leaks tells of a socket, instead")
+	flag.StringVar(&o.sizes, "sizes", defaultSizes, "of -snapshot and -deadline: numbers of sockets")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "of -snapshot: longest run of a command, which is cut then")
 	flag.Parse()
 	o.args = flag.Args()
@@ -51,6 +55,8 @@ func main() {
 		run = runLoad
 	case flag.Arg(0) == holdCommand:
 		run = runHold
+	case o.deadline:
+		run = measureDeadline
 	case o.snapshot:
 		run = measureSnapshot
 	}

@@ -17,13 +17,18 @@ import (
 )
 
 const (
-	// huntShare is one part in how much of the time goes into snapshots while something is stuck.
+	// huntShare is one part in how much of the time goes into snapshots while something is stuck, to follow its numbers, and
+	// dueShare that into those for what has just become overdue: these are what people wait for, and are rare unless the
+	// host leaks as fast as it can.
 	huntShare = 20
+	dueShare  = 4
 	// huntRefresh is how often what is stuck is looked at again, for its numbers to move and its end to be seen.
 	huntRefresh = 2 * time.Second
 	// huntPoll is the longest time without a look at what may be overdue by then: what enters meanwhile is not before its
 	// limit is over, so it need not be short unless a limit is.
 	huntPoll = time.Second
+	// maxLead is how long before a deadline a snapshot is begun at most: one of half a million sockets.
+	maxLead = time.Second
 )
 
 // errFound ends leaks --once, with its own exit code, when something is stuck.
@@ -38,6 +43,8 @@ type hunt struct {
 	facts     leak.Facts
 	poll      time.Duration
 	stderr    io.Writer
+	lead      time.Duration // what the last snapshot took: the next one begins so long before a deadline
+	until     int64         // the deadline for which a snapshot was begun early (CLOCK_MONOTONIC); 0: none
 	sites     *sites
 
 	mu      sync.Mutex // guards the watcher, which two goroutines use
@@ -71,6 +78,7 @@ type report struct {
 	findings []leak.Finding
 	now      int64 // CLOCK_MONOTONIC, ns
 	at       int64 // the same moment on the wall clock, ns since 1970
+	took     time.Duration
 }
 
 // look takes a snapshot and returns what there is to say.
@@ -79,13 +87,19 @@ func (h *hunt) look() (report, error) {
 	if err != nil {
 		return report{}, err
 	}
+	h.lead = min(snapshot.Took, maxLead)
 	now := h.clock.Refresh()
+	if early := time.Duration(h.until - now); h.until != 0 && early > 0 {
+		time.Sleep(min(early, maxLead)) // what changes meanwhile, events tell
+		now = h.clock.Refresh()
+	}
+	h.until = 0
 	if err := h.sites.trim(now-int64(snapshot.Took), snapshot.Sockets); err != nil {
 		return report{}, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now)}, nil
+	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}, nil
 }
 
 // due returns whether a look is due, and when to ask again at the latest.
@@ -94,7 +108,12 @@ func (h *hunt) due() (bool, time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n, next := h.watcher.Due(now)
-	return n > 0, max(0, time.Duration(next-now))
+	left := max(0, time.Duration(next-now))
+	if n == 0 && left <= h.lead {
+		h.until = next
+		return true, left
+	}
+	return n > 0, left - h.lead
 }
 
 func (h *hunt) observe(e *tcp.Event) {
@@ -186,7 +205,7 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 	if _, err := source.Adopt(); err != nil {
 		return err
 	}
-	b := budget{share: huntShare}
+	b := huntBudget{follow: budget{share: huntShare}, due: budget{share: dueShare}}
 	var lost uint64
 	for {
 		began := time.Now()
@@ -197,7 +216,7 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 		if err := t.tell(&r); err != nil {
 			return err
 		}
-		b.spent(began, time.Now())
+		b.spent(began, began.Add(r.took))
 		if !h.wait(source, &b, len(r.findings) > 0, &lost, stop) {
 			return nil
 		}
@@ -206,7 +225,7 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 
 // wait returns when it is time to look again, and false when to end instead. A loss makes the clocks of some sockets
 // wrong, which a look puts right.
-func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-chan struct{}) bool {
+func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop <-chan struct{}) bool {
 	refresh := time.Now().Add(huntRefresh)
 	for {
 		due, next := h.due()
@@ -215,14 +234,18 @@ func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-c
 			*lost, due = stats.Lost, true
 		}
 		now := time.Now()
-		if found {
-			due, next = due || !now.Before(refresh), min(next, refresh.Sub(now))
-		}
-		if due && b.due(now) {
+		if due && b.due.due(now) {
 			return true
 		}
 		if due {
-			next = b.next.Sub(now)
+			next = b.due.next.Sub(now)
+		}
+		if found {
+			again := latest(refresh, b.follow.next)
+			if !now.Before(again) {
+				return true
+			}
+			next = min(next, again.Sub(now))
 		}
 		timer := time.NewTimer(min(max(next, time.Millisecond), h.poll))
 		select {
@@ -232,6 +255,24 @@ func (h *hunt) wait(source Source, b *budget, found bool, lost *uint64, stop <-c
 		case <-timer.C:
 		}
 	}
+}
+
+// huntBudget is how much looks may cost.
+type huntBudget struct {
+	follow budget // of those that bring what is stuck up to date
+	due    budget // of those for what is overdue
+}
+
+func (b *huntBudget) spent(began, ended time.Time) {
+	b.follow.spent(began, ended)
+	b.due.spent(began, ended)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // teller prints what a look has found: all of it in place on a terminal, else a line for each change.
