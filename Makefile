@@ -52,12 +52,22 @@ build: ## Build bin/tcptrail
 run: build ## Build and run; ARGS="trace -o json" passes arguments
 	@$(SUDO) $(BINARY) $(ARGS)
 
+# Compilers and an interpreter, for programs that leak.
+.PHONY: test-tools
+test-tools:
+	@missing=""; \
+	for need in gcc:gcc g++:g++ strip:binutils python3:python3-minimal; do \
+		command -v "$${need%%:*}" >/dev/null || missing+=" $${need#*:}"; \
+	done; \
+	[ -e /usr/include/stdio.h ] || missing+=" libc6-dev"; \
+	if [ -n "$$missing" ]; then $(call apt,$$missing); fi
+
 .PHONY: test
-test: ## Run every test, the privileged ones included
+test: test-tools ## Run every test, the privileged ones included
 	go test -count=1 $(EXEC) ./...
 
 .PHONY: test-race
-test-race: ## The same under the race detector; needs gcc
+test-race: test-tools ## The same under the race detector
 	CGO_ENABLED=1 go test -race -count=1 $(EXEC) ./...
 
 .PHONY: bench

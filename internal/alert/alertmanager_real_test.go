@@ -20,7 +20,11 @@ func startAlertmanager(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("prometheus-alertmanager")
 	if err != nil {
-		t.Fatal("prometheus-alertmanager is not there: install the Debian package of that name")
+		const missing = "prometheus-alertmanager is not there: install the Debian package of that name"
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing) // on Debian it would start a daemon, which is for the user to decide
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
 	if err != nil {
