@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -73,7 +74,7 @@ func cutFamily(text string) (tcp.Family, string, error) {
 }
 
 // cutHost takes a value apart as ss does: a port follows the last colon, of a network the last one after the slash. An
-// IPv6 address without brackets is taken where that is plain.
+// IPv6 address without brackets, which ss refuses, is taken where no port can follow: ::1:443 is port 443 of ::1.
 func cutHost(text string) (v hostValue, err error) {
 	rest := ""
 	if v.family, rest, err = cutFamily(text); err != nil {
@@ -99,10 +100,9 @@ func cutHost(text string) (v hostValue, err error) {
 		}
 		head, tail := rest[:slash+colon], rest[slash+colon+1:]
 		if _, err := netip.ParseAddr(rest); err == nil {
-			if _, err := netip.ParseAddr(head); err == nil && isPort(tail) {
-				return v, fmt.Errorf("%q: may be a port or the end of the address: use [%s]:%s or [%s]", text, head, tail, rest)
+			if _, err := netip.ParseAddr(head); err != nil || !isPort(tail) {
+				break
 			}
-			break
 		}
 		v.address, v.port = head, tail
 	}
@@ -117,7 +117,7 @@ func cutHost(text string) (v hostValue, err error) {
 }
 
 func isPort(text string) bool {
-	_, ok := parseNumber(text, 16)
+	_, ok := parseCNumber(text, 16)
 	return ok
 }
 
@@ -182,7 +182,7 @@ func (p *parser) hostName(s side, v hostValue) (node, error) {
 }
 
 // parseNetwork reads an address or a network as ParsePrefix does, but leaves v4-mapped ones as they are: in ss they
-// select v4-mapped sockets alone.
+// select v4-mapped sockets alone. As in ss, 127.1 is 127.1.0.0, and a netmask is as good as a length.
 func parseNetwork(text string) (netip.Prefix, error) {
 	plain, ok := withoutBrackets(text)
 	if !ok {
@@ -192,17 +192,29 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	if strings.Contains(host, "%") {
 		return netip.Prefix{}, fmt.Errorf("%q: leave the zone out: use dev for the interface", text)
 	}
-	addr, err := parseHost(host, isNetwork)
+	addr, err := parseHost(host, isNetwork || strings.Contains(host, ".")) // a single octet may be meant as a port: ask
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("%q: %w", text, err)
 	}
 	bits := addr.BitLen()
 	if isNetwork {
-		n, ok := parseDecimal(length, uint64(addr.BitLen()))
-		if !ok {
-			return netip.Prefix{}, fmt.Errorf("%q: prefix length must be 0 to %d", text, addr.BitLen())
+		if bits, err = parseMask(length, addr); err != nil {
+			return netip.Prefix{}, fmt.Errorf("%q: %w", text, err)
 		}
-		bits = int(n)
 	}
 	return netip.PrefixFrom(addr, bits).Masked(), nil
+}
+
+// parseMask reads the length of a prefix or, of an IPv4 address, a netmask without holes.
+func parseMask(text string, addr netip.Addr) (int, error) {
+	if n, ok := parseDecimal(text, uint64(addr.BitLen())); ok {
+		return int(n), nil
+	}
+	if mask, err := netip.ParseAddr(text); err == nil && mask.Is4() && addr.Is4() {
+		if length, size := net.IPMask(mask.AsSlice()).Size(); size != 0 {
+			return length, nil
+		}
+		return 0, fmt.Errorf("netmask %s has holes: use a prefix length of 0 to %d", mask, ipv4Bits)
+	}
+	return 0, fmt.Errorf("prefix length must be 0 to %d", addr.BitLen())
 }

@@ -15,8 +15,20 @@ func parseDecimal(text string, limit uint64) (uint64, bool) {
 	return n, err == nil && n <= limit
 }
 
+// parseCNumber reads a number of so many bits as strtoul() does, and so ss: octal digits after 0, hexadecimal ones after 0x.
+func parseCNumber(text string, bits int) (uint64, bool) {
+	base := 10
+	if digits, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		text, base = digits, 16
+	} else if len(text) > 1 && text[0] == '0' {
+		base = 8
+	}
+	n, err := strconv.ParseUint(text, base, bits)
+	return n, err == nil
+}
+
 // parseNumber reads decimal digits, or hexadecimal ones after 0x, of a number with so many bits. Like parseDecimal it
-// refuses octal.
+// refuses octal: it is for what ss has no word for.
 func parseNumber(text string, bits int) (uint64, bool) {
 	if digits, ok := strings.CutPrefix(text, "0x"); ok {
 		n, err := strconv.ParseUint(digits, 16, bits)

@@ -72,8 +72,8 @@ func countTerms(n node) (terms int) {
 // portElement takes one port or a range, which only numbers make: the names of services have dashes.
 func (p *parser) portElement(s side, element token) (node, error) {
 	from, to, _ := strings.Cut(element.text, "-")
-	first, fromOK := parseNumber(from, 16)
-	last, toOK := parseNumber(to, 16)
+	first, fromOK := parseCNumber(from, 16)
+	last, toOK := parseCNumber(to, 16)
 	switch {
 	case !fromOK || !toOK:
 		number, err := p.portNumber(element.text)
@@ -89,7 +89,7 @@ func (p *parser) portElement(s side, element token) (node, error) {
 
 // portNumber reads a number or asks for a service.
 func (p *parser) portNumber(text string) (uint16, error) {
-	if number, ok := parseNumber(text, 16); ok {
+	if number, ok := parseCNumber(text, 16); ok {
 		return uint16(number), nil
 	}
 	if isNumeric(text) || strings.ContainsAny(text, ":/[]") {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { os.Exit(nettest.Main(m)) }
 //   - by itself it compares IPv4 networks with the first bytes of IPv6 addresses, too, and takes 0/0 and ::/0 for any
 //     address, which shows under not, and beside dev, which the kernel does not know;
 //   - by itself it calls autobound what has a port of the range for connecting, the kernel what no bind() chose, so that
-//     accepted sockets are neither autobound nor `not autobound`;
+//     accepted sockets are neither autobound nor `not autobound`, which we call the latter;
 //   - of the addresses of a name it gives the kernel the first alone.
 //
 // Also, inet: and inet6: apply to the whole line, and where no state is left it falls back to its default.
@@ -48,6 +48,8 @@ var ssLines = []string{
 	"sport = 0x16", "sport = :ssh", "dport = *", "dport != *", "dport = :*",
 	"dst 127.0.0.1", "dst 127.0.0.1:", "dst 127.0.0.1/32:", "dst 127.0.0.1:*", "dst [127.0.0.1]", "dst 127.0.0.1:22",
 	"src 127.0.0.0/8:22", "src 127/8", "src 127.0/16", "src = 127/8", "src 0/0", "dst 0/0", "src ::/0", "dst ::/0", "src ::1/128",
+	"src ::1:22", "dst ::1:8080", "src ::1:026", "src 127.0.0.1/255.0.0.0", "src 127.0.0.1/255.255.255.255:22", "src 10.9/255.255.0.0",
+	"src 127.1", "src 127.0.1", "sport = 026", "src :0120", "sport = 0X16", "fwmark 05/0377",
 	"src [::1]", "src [::1]:22", "src [::ffff:127.0.0.0/104]", "src [::ffff:127.0.0.1]:8080", "src [::]:8080", "src [::]", "src 0.0.0.0",
 	"src *", "src *:22", "src *22", "src :22", "src = :22", "src any", "src all", "src default", "dst :80",
 	"src inet:*", "src inet6:*", "src inet:127/8", "src inet6:[::1]", "dport inet6::22", "sport inet:22", "dst inet:localhost",

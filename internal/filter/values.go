@@ -143,10 +143,10 @@ func (p *parser) socketTerm(word token) (node, error) {
 // parseMark reads MARK or MARK/MASK.
 func parseMark(text string) (mark, mask uint32, err error) {
 	value, bits, masked := strings.Cut(text, "/")
-	m, ok := parseNumber(value, 32)
+	m, ok := parseCNumber(value, 32)
 	b, bitsOK := uint64(everyBit), true
 	if masked {
-		b, bitsOK = parseNumber(bits, 32)
+		b, bitsOK = parseCNumber(bits, 32)
 	}
 	if !ok || !bitsOK {
 		return 0, 0, fmt.Errorf("%q is no mark: use a number, or number/mask, as 0x1/0xff", text)

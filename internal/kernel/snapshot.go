@@ -80,7 +80,13 @@ func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 
 	expected := expectedSockets()
 	sockets, holders := newFound(s.ticks, expected), newHolderSink(s.ticks, expected)
-	visited, err := s.walks.run(func() error { return s.walks.walk(snapshotProgListSockets, socketSink{found: sockets}) }, holders)
+	ranges := portRanges{}
+	visited, err := s.walks.run(func() error {
+		if err := ranges.note(); err != nil {
+			return err
+		}
+		return s.walks.walk(snapshotProgListSockets, socketSink{found: sockets})
+	}, holders)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +97,7 @@ func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
 		}
 	}
 	sockets.join(holders.held)
+	ranges.settle(sockets.sockets)
 	snapshot.Sockets = s.choose(sockets.sockets, visited)
 	snapshot.NetNS = visited
 	snapshot.Took = time.Since(began)

@@ -26,8 +26,8 @@ func (e *UnsupportedError) Error() string { return e.What }
 // Unwrap returns the cause.
 func (e *UnsupportedError) Unwrap() error { return e.Err }
 
-// checkHost finds what would fail, before anything is loaded.
-func checkHost() error {
+// checkHost finds what would fail, before anything is loaded that needs room for so many descriptors.
+func checkHost(room int) error {
 	release := kernelRelease()
 	if isTooOld(release) {
 		return &UnsupportedError{What: fmt.Sprintf(
@@ -42,6 +42,9 @@ func checkHost() error {
 	}
 	if missing := privilege.Missing(privilege.Trace); missing != 0 {
 		return &UnsupportedError{What: privilege.Describe(privilege.Trace, missing)}
+	}
+	if err := checkRoom(room); err != nil {
+		return err
 	}
 	return explainCall(callBPF())
 }
@@ -110,6 +113,9 @@ func parseRelease(text string) (r release, ok bool) {
 
 // explain turns an error of the kernel's refusal into an UnsupportedError and leaves others as they are.
 func explain(operation string, err error) error {
+	if isOutOfFiles(err) { // first, because the library wraps it as if the verifier had refused
+		return tooManyFiles(err)
+	}
 	var verifier *ebpf.VerifierError
 	if refused := explainCall(err); refused != nil && !errors.As(err, &verifier) {
 		return refused

@@ -22,7 +22,7 @@ type walks struct {
 
 // openWalks loads the named programs.
 func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, err error) {
-	if err := checkHost(); err != nil {
+	if err := checkHost(snapshotRoom); err != nil {
 		return nil, err
 	}
 	spec, err := loadSnapshot()
@@ -52,12 +52,22 @@ func openWalks(o *SnapshotOptions, wanted uint32, programs []string) (_ *walks, 
 	if w.collection, err = ebpf.NewCollectionWithOptions(spec, options); err != nil {
 		return nil, err
 	}
-	for name, program := range w.collection.Programs {
-		if w.iters[name], err = link.AttachIter(link.IterOptions{Program: program}); err != nil {
-			return nil, err
-		}
+	if err = w.attach(); err != nil {
+		return nil, err
 	}
 	return w, nil
+}
+
+// attach makes the programs ready to run.
+func (w *walks) attach() error {
+	for name, program := range w.collection.Programs {
+		it, err := link.AttachIter(link.IterOptions{Program: program})
+		if err != nil {
+			return fmt.Errorf("attach %s: %w", name, err) // and keep no nil, which close would use
+		}
+		w.iters[name] = it
+	}
+	return nil
 }
 
 // lend gives the programs what a tracer knows: the one of the options, or whoever keeps its state in bpffs.

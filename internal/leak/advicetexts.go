@@ -82,7 +82,7 @@ var texts = map[Cause]Text{
 	HalfClosed: {
 		Why: "The program called shutdown(SHUT_WR), not close(), and the peer does not end its side.",
 		Fix: "Set a time limit for what the peer still has to say, and close() when it passes.\n" +
-			"If the peer is on this host and in CLOSE_WAIT, the fault is there.",
+			"A peer on this host in CLOSE_WAIT has to close(); if it has data left to send, read it here.",
 		Verify: []string{showSocket, showFD, showStacks, showPeer},
 		NoHelp: []string{noFinTimeout, noKeepalive, noTimeWait},
 	},

@@ -12,7 +12,7 @@ type Cause uint8
 // The causes.
 const (
 	CauseNone     Cause = iota // not known
-	NeverAccepted              // CLOSE_WAIT: the listener's owner does not call accept()
+	NeverAccepted              // CLOSE_WAIT, ESTABLISHED: the listener's owner does not call accept()
 	Inherited                  // CLOSE_WAIT: several processes hold it, so that close() in one of them sends nothing
 	Sending                    // CLOSE_WAIT: something is left to send, or the peer's window is shut
 	UnreadData                 // CLOSE_WAIT: the process stopped reading before the end
@@ -125,6 +125,9 @@ func Classify(s *tcp.Socket) (Cause, Signs) {
 			return ZombieHeld, signs
 		}
 	case tcp.Established:
+		if signs.Has(SignUnaccepted) {
+			return NeverAccepted, signs // there is nobody yet who could be idle
+		}
 		return Idle, signs
 	case tcp.SynSent, tcp.SynRecv, tcp.FinWait1, tcp.Closing, tcp.LastAck:
 		return Unanswered, signs

@@ -32,6 +32,7 @@ func TestClassify(t *testing.T) {
 		{"zombie", tcp.Socket{State: tcp.Close, Zombie: true, Errno: 104, Holders: dup}, ZombieHeld, SignConnected | SignError | SignHeld},
 		{"unconnected", tcp.Socket{State: tcp.Close}, CauseNone, 0},
 		{"idle", tcp.Socket{State: tcp.Established, RecvQ: 1}, Idle, SignUnreadData},
+		{"never accepted and not ended", tcp.Socket{State: tcp.Established, Unaccepted: true}, NeverAccepted, SignUnaccepted},
 		{"unanswered", tcp.Socket{State: tcp.SynSent, Timer: tcp.Timer{Kind: tcp.TimerRetransmit, Retries: 1}}, Unanswered, SignRetransmitting},
 		{"listener", tcp.Socket{State: tcp.Listen, RecvQ: 3, SendQ: 4}, CauseNone, 0},
 	}

@@ -34,8 +34,8 @@ type Finding struct {
 	Growth   Growth
 	FDs      FDs
 	Listener *Listener // of what was never accepted, if it was found
-	Peer     *Peer     // of sockets in FIN_WAIT2 whose other end on this host is in CLOSE_WAIT, and at fault
-	Blames   []string  // of a finding about CLOSE_WAIT: IDs of findings about FIN_WAIT2 that it is the cause of
+	Peer     *Peer     // of sockets in FIN_WAIT2 whose other end on this host is in CLOSE_WAIT
+	Blames   []string  // IDs of findings about the other ends that it is the cause of
 	Leg      *Leg      // other side of a proxy: a guess
 	Into     string    // of a merged finding: the ID of the one that has its sockets now
 }
@@ -139,12 +139,15 @@ type Listener struct {
 
 // Peer is the other end of a connection, on this host. Of the peers of several sockets it is the one of the oldest.
 type Peer struct {
-	Cookie  uint64
-	NetNS   uint32
-	PID     uint32 // 0: unknown
-	Comm    tcp.Comm
-	State   tcp.State
-	Cause   Cause
+	Cookie uint64
+	NetNS  uint32
+	PID    uint32 // 0: unknown
+	Comm   tcp.Comm
+	State  tcp.State
+	Cause  Cause
+	// AtFault says that the connection waits for this end. It does not while this end has data left to send: then it waits
+	// for the network, or for whoever does not read.
+	AtFault bool
 	Finding string // ID of the one that it is in; "" if in none
 	Sockets int    // of a finding: how many of its sockets have such a peer, whoever that is
 }

@@ -3,7 +3,8 @@ package leak
 import "github.com/tcptrail/tcptrail/internal/tcp"
 
 // A connection that is half closed may be at work: rsync, ssh -W and HTTP/1.0 send on after the other side's end. As long
-// as bytes flow, the clock of CLOSE_WAIT and FIN_WAIT2 starts with the last of them, and so does ESTABLISHED's always.
+// as bytes flow, the clock of CLOSE_WAIT and FIN_WAIT2 starts with the last of them, and so does ESTABLISHED's always; but that of a connection that
+// nobody has accepted runs from its beginning.
 
 // mayFlow says whether payload may still flow in a condition.
 func mayFlow(c Condition) bool {
@@ -18,7 +19,7 @@ func progress(s *tcp.Socket) uint64 {
 // start returns when the time began for which a socket counts as stuck: when it entered its condition, or bytes flowed
 // last. Slot is nil for one without a clock.
 func (w *Watcher) start(s *tcp.Socket, c Condition, slot *slot, entered, now int64) int64 {
-	if !mayFlow(c) {
+	if !mayFlow(c) || s.Unaccepted { // what a peer sends to nobody is no work
 		return entered
 	}
 	looked := slot != nil && slot.flags&isLooked != 0

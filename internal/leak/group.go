@@ -47,6 +47,17 @@ func (g *group) fold(k Key) {
 	g.endpoints[k.Endpoint] = true
 }
 
+// blame notes that the group is the cause of another. Either may be nil.
+func (g *group) blame(other *group) {
+	if g == nil || other == nil {
+		return
+	}
+	if g.blames == nil {
+		g.blames = map[*group]bool{}
+	}
+	g.blames[other] = true
+}
+
 // since returns when the age began that is shown: of an idle connection that of its silence.
 func (s *suspect) since() int64 {
 	if s.cause == Idle {
@@ -149,8 +160,10 @@ func (r *round) stuck(s *suspect) Stuck {
 }
 
 func (r *round) peerOf(s *tcp.Socket) *Peer {
-	cause, _ := Classify(s)
-	p := &Peer{Cookie: s.Cookie, NetNS: s.NetNS, PID: s.PID, Comm: s.Comm, State: s.State, Cause: cause}
+	cause, signs := Classify(s)
+	p := &Peer{
+		Cookie: s.Cookie, NetNS: s.NetNS, PID: s.PID, Comm: s.Comm, State: s.State, Cause: cause, AtFault: !signs.Has(SignSendQueue),
+	}
 	if g := r.byCookie[s.Cookie]; g != nil {
 		p.Finding = g.finding.ID
 	}

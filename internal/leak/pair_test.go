@@ -1,6 +1,7 @@
 package leak
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestPairs(t *testing.T) {
 	fin, wait := ends(1, "10.0.0.1:50000", "10.0.0.2:80", 1, 2)
 	found := newReports(ReportOptions{}).Report(10000*second, snapshot(fin, wait), nil)
 	f, w := byCondition(t, found, finWait2), byCondition(t, found, closeWait)
-	want := Peer{Cookie: 2, NetNS: 2, PID: 200, Comm: comm("server"), State: tcp.CloseWait, Cause: NotClosed, Finding: w.ID, Sockets: 1}
+	want := Peer{Cookie: 2, NetNS: 2, PID: 200, Comm: comm("server"), State: tcp.CloseWait, Cause: NotClosed, AtFault: true, Finding: w.ID, Sockets: 1}
 	if f.Peer == nil || *f.Peer != want {
 		t.Errorf("peer %+v, want %+v", f.Peer, want)
 	}
@@ -40,6 +41,31 @@ func TestPairs(t *testing.T) {
 	}
 	if p := f.Sample[0].Peer; p == nil || p.PID != 200 || p.Finding != w.ID {
 		t.Errorf("of the socket: %+v", p)
+	}
+}
+
+// A peer that has data left to send waits itself: for this end, if that does not read.
+func TestSendingPeerIsNotBlamed(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		unread uint32
+		edit   func(wait *tcp.Socket)
+	}{
+		{"this end does not read", 128512, func(*tcp.Socket) {}},
+		{"this end has read all that came", 0, func(*tcp.Socket) {}},
+		{"inherited", 128512, func(wait *tcp.Socket) { wait.Holders = []tcp.Holder{{PID: 200}, {PID: 201}} }},
+	} {
+		fin, wait := ends(1, "10.0.0.1:50000", "10.0.0.2:80", 1, 2)
+		fin.RecvQ, wait.SendQ, wait.Timer.Kind = tt.unread, 1<<20, tcp.TimerProbe
+		tt.edit(&wait)
+		found := newReports(ReportOptions{}).Report(10000*second, snapshot(fin, wait), nil)
+		f, w := byCondition(t, found, finWait2), byCondition(t, found, closeWait)
+		if f.Peer == nil || f.Peer.PID != 200 || f.Peer.AtFault || len(w.Blames) != 0 {
+			t.Errorf("%s: peer %+v, blames %q", tt.name, f.Peer, w.Blames)
+		}
+		if blamed := slices.Equal(f.Blames, []string{w.ID}); blamed != (tt.unread > 0) {
+			t.Errorf("%s: %q", tt.name, f.Blames)
+		}
 	}
 }
 

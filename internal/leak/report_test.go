@@ -241,6 +241,23 @@ func TestNeverAcceptedNamesItsListener(t *testing.T) {
 	}
 }
 
+// A connection that was never accepted is nobody's to keep alive, and its clock runs whatever its peer sends.
+func TestNeverAcceptedIsNotIdle(t *testing.T) {
+	s := stuckSocket(1, tcp.Established, time.Hour)
+	s.Local, s.Unaccepted, s.Holders, s.Evidence = addr("10.0.0.1:80"), true, nil, tcp.EvidenceListen
+	s.LastReceived, s.RecvQ = time.Second, 512
+	listener := tcp.Socket{Cookie: 9, State: tcp.Listen, Local: addr("0.0.0.0:80"), NetNS: 1, RecvQ: 3, SendQ: 128, PID: 100, Comm: comm("app")}
+	r := NewReporter(NewWatcher(WatchOptions{Limits: limitsOf("ESTABLISHED=10s")}), ReportOptions{})
+	found := r.Report(10000*second, snapshot(s, listener), nil)
+	if len(found) != 1 {
+		t.Fatalf("%+v", found)
+	}
+	f := found[0]
+	if f.Key.Cause != NeverAccepted || f.Listener == nil || f.Listener.Waiting != 3 || f.Oldest != time.Hour || f.Key.Direction != Incoming {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestMutes(t *testing.T) {
 	r := newReports(ReportOptions{})
 	s := stuckSocket(1, tcp.CloseWait, time.Hour)

@@ -178,7 +178,7 @@ func (r *round) relate() {
 	for i := range r.suspects {
 		s := &r.suspects[i]
 		if s.peer != nil {
-			r.blame(s)
+			r.pair(s)
 		}
 		e := ending{s.socket.PID, s.entered, s.group}
 		switch {
@@ -198,29 +198,30 @@ func (r *round) relate() {
 	}
 }
 
-// blame notes that the other end of s is at fault.
-func (r *round) blame(s *suspect) {
+// pair notes the other end of s, which is in FIN_WAIT2, and which of the two keeps the other waiting: the one in CLOSE_WAIT
+// that does not close, or, if that has data left to send, s when it does not read.
+func (r *round) pair(s *suspect) {
 	f := &s.group.finding
-	at := r.byCookie[s.peer.Cookie]
+	peer, theirs := r.peerOf(s.peer), r.byCookie[s.peer.Cookie]
 	switch {
 	case f.Peer == nil:
 		f.Peer = &Peer{}
 		fallthrough
 	case s.group.sample[0].socket == s.socket:
 		n := f.Peer.Sockets
-		*f.Peer = *r.peerOf(s.peer)
+		*f.Peer = *peer
 		f.Peer.Sockets = n
 	}
 	f.Peer.Sockets++
-	if at != nil {
-		if at.blames == nil {
-			at.blames = map[*group]bool{}
-		}
-		at.blames[s.group] = true
+	switch {
+	case peer.AtFault:
+		theirs.blame(s.group)
+	case s.signs.Has(SignUnreadData):
+		s.group.blame(theirs)
 	}
 }
 
-// name gives findings about connections that nobody accepted their listener.
+// name gives findings about connections that nobody accepted, in whatever state, their listener.
 func (r *round) name(g *group) {
 	if g.finding.Key.Cause != NeverAccepted || len(g.sample) == 0 {
 		return

@@ -14,6 +14,7 @@ type FindingOptions struct {
 	Width    int    // columns of the terminal, which no line of Table and Wide exceeds if it is at least 20; 0 when it is none
 	Folded   bool   // leave out of Table what one does not need at a glance: sockets, evidence, commands
 	Names    HostNames
+	NetNS    uint32         // our own network namespace, for commands that need not go to another; 0: unknown
 	Location *time.Location // zone of Table and Wide; nil means time.Local
 	Limits   leak.Limits    // what was looked for: a report without findings says it
 	// CallSite returns what Finding.Key.CallSite stands for, and whether that is known; nil: it never is.

@@ -94,7 +94,7 @@ func findings() []leak.Finding {
 	half := aFinding(finWait2, leak.HalfClosed, leak.SignHeld)
 	half.Peer = &leak.Peer{
 		Cookie: 0x4b0001, NetNS: 4026532281, PID: 42, Comm: comm("nginx"), State: tcp.CloseWait, Cause: leak.UnreadData,
-		Finding: unread.ID, Sockets: 3,
+		AtFault: true, Finding: unread.ID, Sockets: 3,
 	}
 	half.Leg = &leak.Leg{Finding: leaking.ID, Pairs: 4}
 	half.Key.Direction, half.Key.Endpoint, half.Endpoints = leak.Outgoing, netip.AddrPort{}, 312

@@ -157,8 +157,8 @@ func TestColorsAreOurs(t *testing.T) {
 // TestCommandsSurvivePasting has a shell read what a page made of commands.
 func TestCommandsSurvivePasting(t *testing.T) {
 	six := findings()[5]
-	commands := append(leak.Commands(leak.Advice(six.Key.Condition, leak.Inherited).Verify, &six.Sample[0]),
-		`a 'b c'"d 'e'  f" `+strings.Repeat("x", 70)+` 'g `+strings.Repeat("'y'", 21)+`'`, leak.AdviceFor(&six.Sample[0]).Verify[0])
+	commands := append(leak.Commands(leak.Advice(six.Key.Condition, leak.Inherited).Verify, &six.Sample[0], nil),
+		`a 'b c'"d 'e'  f" `+strings.Repeat("x", 70)+` 'g `+strings.Repeat("'y'", 21)+`'`, leak.AdviceFor(&six.Sample[0], nil).Verify[0])
 	words := func(text string) string {
 		out, err := exec.Command("sh", "-fc", "set -- "+text+"\n"+`for word; do printf '<%s>' "$word"; done`).CombinedOutput()
 		if err != nil {
@@ -185,7 +185,7 @@ func TestWithoutTerminalNumbersArePlainAndCommandsWhole(t *testing.T) {
 	if strings.Contains(text, thinSpace) || !strings.Contains(text, "79705 sockets") {
 		t.Error("numbers are not plain")
 	}
-	for _, command := range leak.AdviceFor(&findings()[5].Sample[0]).Verify {
+	for _, command := range leak.AdviceFor(&findings()[5].Sample[0], nil).Verify {
 		if !strings.Contains(text, command+"\n") {
 			t.Errorf("%q is broken", command)
 		}

@@ -72,7 +72,7 @@ func (w *Findings) folded(p *page, f *leak.Finding) {
 	p.detail("listener", w.listener(f))
 	p.detail("peer", w.peer(f))
 	p.detail("proxy", w.leg(f))
-	p.detail("fix", adviceFor(f).Fix)
+	p.detail("fix", w.adviceFor(f).Fix)
 }
 
 // where says which connections they are.
@@ -168,7 +168,7 @@ func (w *Findings) listener(f *leak.Finding) string {
 	return text
 }
 
-// peer says who has the other end, and whose fault it is.
+// peer says who has the other end, and which of the two keeps the other waiting.
 func (w *Findings) peer(f *leak.Finding) string {
 	peer := f.Peer
 	if peer == nil {
@@ -182,8 +182,14 @@ func (w *Findings) peer(f *leak.Finding) string {
 	if f.Count > 1 {
 		text = "the other end of the oldest is " + peer.State.String() + " at " + who
 	}
-	if peer.State == tcp.CloseWait {
+	switch {
+	case peer.State != tcp.CloseWait:
+	case peer.AtFault:
 		text += ": that one is at fault"
+	case f.Signs.Has(leak.SignUnreadData):
+		text += ": it has data left to send, and this end does not read"
+	default:
+		text += ": it has data left to send"
 	}
 	if peer.Sockets > 1 {
 		text += fmt.Sprintf("; %s of %s have such a peer on this host", w.count(uint64(peer.Sockets)), w.count(uint64(max(f.Count, 0))))

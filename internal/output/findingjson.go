@@ -42,9 +42,10 @@ import (
 //	holders          array    processes that hold sockets, as {"pid":1,"comm":"x","sockets":3}, by how many
 //	other_holders    number   processes that are not in holders
 //	listener         object   whose queue they wait in: {"laddr","lport","pid","comm","waiting","backlog"}
-//	peer             object   the other end of the oldest that has one on this host, and is at fault: {"cookie","netns",
-//	                          "netns_name","pid","comm","state","cause","finding","sockets"}; finding is an id, sockets how
-//	                          many of this finding have such a peer
+//	peer             object   the other end, in CLOSE_WAIT, of the oldest that has one on this host: {"cookie","netns",
+//	                          "netns_name","pid","comm","state","cause","finding","sockets","at_fault"}; finding is an id,
+//	                          sockets how many of this finding have such a peer; it is at fault unless it has data left to
+//	                          send
 //	blames           array    ids of findings that this one is the cause of
 //	leg              object   maybe the other side of a proxy, a guess: {"finding","pairs"}
 //	callsite         string   where in the code they were opened
@@ -87,7 +88,7 @@ func (w *Findings) appendJSON(b []byte, f *leak.Finding, at int64) []byte {
 	b = appendUint(append(b, `,"others":`...), uint64(max(f.Others, 0)))
 	b = appendUint(append(b, `,"recv_q":`...), f.RecvQ)
 	b = appendUint(append(b, `,"send_q":`...), f.SendQ)
-	b = appendJSONAdvice(append(b, `,"advice":`...), f)
+	b = w.appendJSONAdvice(append(b, `,"advice":`...), f)
 	b = w.appendJSONSite(b, f)
 	return append(b, '}', '\n')
 }
@@ -177,7 +178,8 @@ func (w *Findings) appendJSONPeer(b []byte, p *leak.Peer) []byte {
 	b = appendJSONName(append(b, `,"state":`...), p.State.String())
 	b = appendJSONName(append(b, `,"cause":`...), p.Cause.String())
 	b = appendJSONText(append(b, `,"finding":`...), p.Finding)
-	return append(appendJSONCount(append(b, `,"sockets":`...), uint64(max(p.Sockets, 0))), '}')
+	b = appendJSONCount(append(b, `,"sockets":`...), uint64(max(p.Sockets, 0)))
+	return append(strconv.AppendBool(append(b, `,"at_fault":`...), p.AtFault), '}')
 }
 
 func (w *Findings) appendJSONSample(b []byte, sample []leak.Stuck) []byte {
@@ -213,8 +215,8 @@ func (w *Findings) appendJSONStuck(b []byte, stuck *leak.Stuck) []byte {
 	return append(appendUint(append(b, `,"send_q":`...), uint64(s.SendQ)), '}')
 }
 
-func appendJSONAdvice(b []byte, f *leak.Finding) []byte {
-	t := adviceFor(f)
+func (w *Findings) appendJSONAdvice(b []byte, f *leak.Finding) []byte {
+	t := w.adviceFor(f)
 	b = appendJSONText(append(b, `{"meaning":`...), t.Meaning)
 	b = appendJSONText(append(b, `,"why":`...), t.Why)
 	b = appendJSONText(append(b, `,"fix":`...), t.Fix)

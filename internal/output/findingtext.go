@@ -71,6 +71,9 @@ func (w *Findings) headline(f *leak.Finding) string {
 	text.WriteString(w.owner(&f.Key) + " " + verb(f) + " " + w.sockets(f))
 	if age := ageText(f.Oldest, f.AtLeast); age != "" {
 		text.WriteString(", oldest " + age)
+		if f.Status.IsOver() {
+			text.WriteString(" when last seen")
+		}
 	}
 	if rate := rateText(&f.Growth); rate != "" && !f.Status.IsOver() {
 		text.WriteString(" (" + rate + ")")

@@ -67,9 +67,22 @@ func printableText(text string) string {
 	return string(appendPrintable(make([]byte, 0, utf8.RuneCountInString(text)), []byte(text)))
 }
 
+// plainInNames are the characters, beside letters and digits, of names that need no quotes; '?' is what is not printable.
+const plainInNames = "._-+:/@%#*=~^?"
+
+// processName returns the name of a process, in quotes where it could be taken for more: for a pid, several processes, or
+// words of ours. A process chooses its name.
+func processName(name *tcp.Comm) string {
+	text := printableText(string(name.Bytes()))
+	if !strings.ContainsFunc(text, func(r rune) bool { return !isPlain(r, plainInNames) }) {
+		return text
+	}
+	return strconv.Quote(text)
+}
+
 // process names a process.
 func process(pid uint32, name *tcp.Comm) string {
-	switch text := printableText(string(name.Bytes())); {
+	switch text := processName(name); {
 	case pid == 0:
 		return "an unknown process"
 	case text == "":

@@ -23,11 +23,10 @@ func (f FS) FDLimit(pid uint32) (soft uint64, used int, err error) {
 	if !ok {
 		return 0, 0, fmt.Errorf("pid %d: unknown format of %s", pid, f.path(decimal(pid), "limits"))
 	}
-	open, err := numbers(f.path(decimal(pid), "fd"))
-	if err != nil {
+	if used, err = f.countFDs(pid); err != nil {
 		return 0, 0, fmt.Errorf("pid %d: %w", pid, noProcess(err))
 	}
-	return soft, len(open), nil
+	return soft, used, nil
 }
 
 // StartTime returns when a process or thread began, as time since boot in steps of 10 ms (CLOCK_BOOTTIME in the time

@@ -18,7 +18,7 @@ const fakeLimits = "Limit                     Soft Limit           Hard Limit   
 func TestFDLimit(t *testing.T) {
 	proc := tree(t, map[string]string{
 		"10/limits": fakeLimits, "10/fd/0": "->/dev/null", "10/fd/17": "->socket:[1]",
-		"11/limits": strings.Replace(fakeLimits, "1024     ", "unlimited", 1),
+		"11/limits": strings.Replace(fakeLimits, "1024     ", "unlimited", 1), "11/stat": "11 (idle) S 1",
 		"12/limits": "Max open files\n",
 		"13/limits": strings.Replace(fakeLimits, "1024", "-1", 1),
 		"14/limits": fakeLimits,

@@ -8,4 +8,9 @@ import (
 )
 
 // TestMain lets nettest start its processes, and keeps tests that move between namespaces off the main thread.
-func TestMain(m *testing.M) { os.Exit(nettest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(leaderlessEnv) != "" {
+		os.Exit(endLeader())
+	}
+	os.Exit(nettest.Main(m))
+}
