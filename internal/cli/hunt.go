@@ -12,6 +12,7 @@ import (
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/privilege"
 	"github.com/tcptrail/tcptrail/internal/proc"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
@@ -67,7 +68,7 @@ func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	for i := range p.mutes {
 		h.reporter.Mute(p.mutes[i].from(h.clock.Refresh()))
 	}
-	where := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir}
+	where := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir, NetNS: p.selection.whereAllowed(env)}
 	where.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
 	h.snapshots, err = env.OpenSnapshots(where)
 	return h, err
@@ -151,10 +152,20 @@ func runLeaksOnce(env *Env, p *leaksPlan) error {
 	return nil
 }
 
+// whereAllowed returns the network namespaces to look at: all, for the other end may be anywhere, but those selected if it
+// is our own alone and we may not enter others.
+func (s *selection) whereAllowed(env *Env) []uint32 {
+	only := s.snapshotOptions().NetNS
+	if len(only) == 1 && only[0] == ownNetNS(env.Proc) && privilege.Missing(privilege.Namespaces) != 0 {
+		return only
+	}
+	return nil
+}
+
 func (p *leaksPlan) findingOptions(l *labels) output.FindingOptions {
 	return output.FindingOptions{
-		Format: p.looks.format, Color: p.looks.color, Width: p.looks.width, Names: l.ofList(), Location: time.Local,
-		Limits: p.limits,
+		Format: p.looks.format, Color: p.looks.color, Width: p.looks.width, Names: l.ofList(), NetNS: l.own,
+		Location: time.Local, Limits: p.limits,
 	}
 }
 
@@ -183,7 +194,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 		return err // all of it is still in use: what the process leaves behind, the kernel frees
 	}
 	err = errors.Join(err, source.Stop(), <-done)
-	if stats, counted := source.Stats(); counted == nil {
+	if stats, counted := source.Stats(); err == nil && counted == nil {
 		fmt.Fprintf(env.Stderr, "tcptrail: %v\n", &huntAccount{stats, t.told, time.Since(started)})
 	}
 	return errors.Join(err, t.alerts.close(), h.sites.close(), h.snapshots.Close(), source.Close())

@@ -15,6 +15,7 @@ const listPrivileges = privilege.Trace | privilege.Namespaces
 // labels are the names of what a socket has numbers of.
 type labels struct {
 	netns   map[uint32]string
+	own     uint32 // our own network namespace; 0: unknown
 	cgroups *proc.Cgroups
 }
 
@@ -27,7 +28,16 @@ func newLabels(fs proc.FS) (*labels, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &labels{netns: netns, cgroups: cgroups}, nil
+	return &labels{netns: netns, own: ownNetNS(fs), cgroups: cgroups}, nil
+}
+
+// ownNetNS returns our own network namespace, or 0 where /proc does not tell.
+func ownNetNS(fs proc.FS) uint32 {
+	inode, err := fs.NetNS("self")
+	if err != nil {
+		return 0
+	}
+	return inode
 }
 
 func (l *labels) ofNetNS(inode uint32) string { return l.netns[inode] }

@@ -265,7 +265,7 @@ func plural(n int, thing string) string {
 }
 
 func (w *runWatch) findingOptions(p *runPlan) output.FindingOptions {
-	o := output.FindingOptions{Format: p.format, Names: w.labels.ofList(), Location: time.Local, Limits: p.limits}
+	o := output.FindingOptions{Format: p.format, Names: w.labels.ofList(), NetNS: w.labels.own, Location: time.Local, Limits: p.limits}
 	if w.sites != nil {
 		o.CallSite = w.sites.site
 	}

@@ -56,7 +56,7 @@ func (r *round) keyOf(s *tcp.Socket, slot *slot, c Condition, cause Cause) Key {
 }
 
 // direction tells who opened the connection: by evidence, which a socket may lose later and which is therefore kept; by a
-// listener on its port; and else by the ports, of which the server's is the lower one.
+// listener on its port, or on that of its other end; and else by the ports, of which the server's is the lower one.
 func (r *round) direction(s *tcp.Socket, slot *slot) Direction {
 	switch {
 	case s.Evidence == tcp.EvidenceConnect || s.State == tcp.SynSent:
@@ -69,6 +69,8 @@ func (r *round) direction(s *tcp.Socket, slot *slot) Direction {
 		return Incoming
 	case r.listeners.of(s) != nil:
 		return remember(slot, Incoming)
+	case r.listeners.ofRemote(s) != nil:
+		return remember(slot, Outgoing)
 	}
 	local, remote := s.Local.Port(), s.Remote.Port()
 	if local >= ephemeral && remote < local {

@@ -28,21 +28,31 @@ func listenersOf(sockets []tcp.Socket) listeners {
 }
 
 // of returns the listener on the local end of s: on its very address, or on any. Nil if there is none.
-func (l listeners) of(s *tcp.Socket) *tcp.Socket {
+func (l listeners) of(s *tcp.Socket) *tcp.Socket { return l.at(s.Local, s.NetNS) }
+
+// ofRemote returns the listener on the remote end of s, or nil if there is none or that end is not known to be in the same
+// namespace: it is if the connection goes over loopback, and if both ends have the same address.
+func (l listeners) ofRemote(s *tcp.Socket) *tcp.Socket {
+	if addr := s.Remote.Addr(); !addr.IsLoopback() && addr != s.Local.Addr() {
+		return nil
+	}
+	return l.at(s.Remote, s.NetNS)
+}
+
+func (l listeners) at(end netip.AddrPort, netns uint32) *tcp.Socket {
 	if len(l) == 0 {
 		return nil
 	}
-	port := s.Local.Port()
-	for _, addr := range [...]netip.Addr{s.Local.Addr(), anyOf(s), netip.IPv6Unspecified()} {
-		if found := l[listenerKey{netip.AddrPortFrom(addr, port), s.NetNS}]; found != nil {
+	for _, addr := range [...]netip.Addr{end.Addr(), anyOf(end.Addr()), netip.IPv6Unspecified()} {
+		if found := l[listenerKey{netip.AddrPortFrom(addr, end.Port()), netns}]; found != nil {
 			return found
 		}
 	}
 	return nil
 }
 
-func anyOf(s *tcp.Socket) netip.Addr {
-	if s.Local.Addr().Is4() {
+func anyOf(addr netip.Addr) netip.Addr {
+	if addr.Is4() {
 		return netip.IPv4Unspecified()
 	}
 	return netip.IPv6Unspecified()

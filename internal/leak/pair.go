@@ -52,8 +52,9 @@ func (o otherEnds) of(s *tcp.Socket) *tcp.Socket {
 	return ends[0]
 }
 
-// legTolerance is how far apart the two sides of a proxy may be: it passes an end of data on when it reads it.
-const legTolerance = 10 * time.Millisecond
+// legTolerance is how far apart the two sides of a proxy may be: it passes an end of data on when it reads it, and FIN_WAIT2
+// begins with the acknowledgement of that, which a busy receiver delays by TCP_DELACK_MIN, 40 ms (net/tcp.h).
+const legTolerance = 60 * time.Millisecond
 
 // ending is one stuck socket that may be a side of a proxy.
 type ending struct {

@@ -110,7 +110,7 @@ func TestProxyLegs(t *testing.T) {
 	var sockets []tcp.Socket
 	for i := range uint64(3) {
 		age := time.Hour + time.Duration(i)*time.Minute
-		client, server := stuckSocket(10+i, tcp.CloseWait, age), stuckSocket(20+i, tcp.FinWait2, age-4*time.Millisecond)
+		client, server := stuckSocket(10+i, tcp.CloseWait, age), stuckSocket(20+i, tcp.FinWait2, age-[]time.Duration{0, 4, 45}[i]*time.Millisecond)
 		client.Evidence, client.Local, client.Remote = tcp.EvidenceAccept, addr("10.0.0.1:80"), addr("10.9.9.9:5000")
 		sockets = append(sockets, client, server)
 	}

@@ -136,7 +136,10 @@ func TestDirection(t *testing.T) {
 		{socket("10.0.0.1:50000", "10.0.0.2:443", tcp.EvidenceAccept), Incoming, "invalid AddrPort"},
 		{socket("10.0.0.1:50000", "10.0.0.2:443", tcp.EvidenceFD), Outgoing, "10.0.0.2:443"},
 		{socket("10.0.0.1:443", "10.0.0.2:50000", tcp.EvidenceClose), Incoming, "invalid AddrPort"},
-		{socket("10.0.0.1:40000", "10.0.0.2:36000", tcp.EvidenceFD), Incoming, "invalid AddrPort"}, // there is a listener
+		{socket("10.0.0.1:40000", "10.0.0.2:36000", tcp.EvidenceFD), Incoming, "invalid AddrPort"},  // there is a listener
+		{socket("127.0.0.1:30000", "127.0.0.1:40000", tcp.EvidenceFD), Outgoing, "127.0.0.1:40000"}, // it is there
+		{socket("10.0.0.1:30000", "10.0.0.1:40000", tcp.EvidenceFD), Outgoing, "10.0.0.1:40000"},    // and so here
+		{socket("10.0.0.1:30000", "10.0.0.2:40000", tcp.EvidenceFD), Incoming, "invalid AddrPort"},  // may be another host's
 		{socket("[2001:db8::1]:50000", "[2001:db8::2]:8443", tcp.EvidenceNone), Outgoing, "[2001:db8::2]:8443"},
 	}
 	for _, tt := range tests {

@@ -173,8 +173,11 @@ func TestHeadline(t *testing.T) {
 		frames []Frame
 		want   string
 	}{
-		{[]Frame{system, standard, user, runtime}, "u"}, {[]Frame{system, standard, outer, runtime}, "outer"},
-		{[]Frame{system, runtime}, "r"}, {[]Frame{system}, ""}, {nil, ""},
+		{[]Frame{system, standard, user, runtime}, "u"},
+		{[]Frame{system, standard, outer, runtime}, "outer"},
+		{[]Frame{system, runtime}, "r"},
+		{[]Frame{system}, ""},
+		{nil, ""},
 	} {
 		got, ok := Headline(tt.frames)
 		if got.Function != tt.want || ok != (tt.want != "") {

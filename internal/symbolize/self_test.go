@@ -107,7 +107,7 @@ func TestEndedProcess(t *testing.T) {
 
 func unwrapAll(err error) error {
 	for {
-		inner, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // it is about the chain itself
+		inner, ok := err.(interface{ Unwrap() error })
 		if !ok || inner.Unwrap() == nil {
 			return err
 		}
