@@ -10,6 +10,7 @@
 #include "entry.h"
 #include "address.h"
 #include "look.h"
+#include "horizon.h"
 
 /* Set by the loader before the programs are verified. */
 volatile const __u32 wanted; /* states, bit per state as it is shown; bit TCP_CLOSE is zombies, too */
@@ -33,11 +34,6 @@ static __always_inline __u8 shown_state(struct sock_common *skc)
 	if (state == TCP_TIME_WAIT)
 		return BPF_CORE_READ((struct inet_timewait_sock *)skc, tw_substate);
 	return state;
-}
-
-static __always_inline const struct entry *entry_of(struct tcp_sock *tp)
-{
-	return traced ? bpf_sk_storage_get(&entries, tp, NULL, 0) : NULL;
 }
 
 static __noinline int write_full(struct seq_file *seq, struct tcp_sock *tp)
@@ -80,7 +76,8 @@ int list_sockets(struct bpf_iter__tcp *ctx)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(skc);
 
 	if (tp) {
-		write_full(seq, tp);
+		if (!is_beyond(tp))
+			write_full(seq, tp);
 		return 0;
 	}
 
@@ -185,8 +182,10 @@ int list_holders(struct bpf_iter__task_file *ctx)
 		last_socket_netns = netns;
 		write_namespace(seq, BY_SOCKET, task->tgid, ctx->fd, netns);
 	}
-	if (sk->sk_protocol == IPPROTO_TCP && !is_wanted(sk->__sk_common.skc_state))
-		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		if (!is_wanted(sk->__sk_common.skc_state) || is_beyond(bpf_skc_to_tcp_sock(sk)))
+			return 0;
+	}
 	write_holder(seq, task, ctx->fd, sk);
 	if (sk->sk_protocol == IPPROTO_TCP && sk->__sk_common.skc_state == TCP_CLOSE)
 		write_full(seq, bpf_skc_to_tcp_sock(sk));
@@ -204,7 +203,8 @@ int list_held(struct bpf_iter__task_file *ctx)
 	struct socket *socket = ctx->task && file ? bpf_sock_from_file(file) : NULL;
 	struct sock *sk = socket ? socket->sk : NULL;
 
-	if (sk && sk->sk_protocol == IPPROTO_TCP && is_wanted(sk->__sk_common.skc_state))
+	if (sk && sk->sk_protocol == IPPROTO_TCP && is_wanted(sk->__sk_common.skc_state) &&
+	    !is_beyond(bpf_skc_to_tcp_sock(sk)))
 		write_full(ctx->meta->seq, bpf_skc_to_tcp_sock(sk));
 	return 0;
 }

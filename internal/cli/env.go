@@ -92,6 +92,7 @@ type Source interface {
 // Snapshots is what list needs of the kernel; *kernel.Snapshots is one, and says what the methods do.
 type Snapshots interface {
 	Take() (*tcp.Snapshot, error)
+	TakeUntil(tcp.Horizon) (*tcp.Snapshot, error)
 	Close() error
 }
 

@@ -84,7 +84,7 @@ type report struct {
 
 // look takes a snapshot and returns what there is to say.
 func (h *hunt) look() (report, error) {
-	snapshot, err := h.snapshots.Take()
+	snapshot, err := h.snapshots.TakeUntil(h.horizon())
 	if err != nil {
 		return report{}, err
 	}
@@ -115,6 +115,21 @@ func (h *hunt) due() (bool, time.Duration) {
 		return true, left
 	}
 	return n > 0, left - h.lead
+}
+
+// horizon returns how far the look that begins now has to see.
+func (h *hunt) horizon() tcp.Horizon {
+	now := h.clock.Refresh()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.watcher.Horizon(now)
+}
+
+// lost says that events were lost.
+func (h *hunt) lost() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watcher.Blind()
 }
 
 func (h *hunt) observe(e *tcp.Event) {
@@ -243,6 +258,7 @@ func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop
 		if stats, err := source.Stats(); err == nil && stats.Lost > *lost {
 			fmt.Fprintf(h.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-*lost), "event"))
 			*lost, due = stats.Lost, true
+			h.lost()
 		}
 		now := time.Now()
 		if due && b.due.due(now) {

@@ -83,6 +83,14 @@ func (f fakeSnapshots) Take() (*tcp.Snapshot, error) {
 	return &tcp.Snapshot{Time: 1_700_000_000_000_000_000, Sockets: slices.Clone(f.sockets)}, nil
 }
 
+func (f fakeSnapshots) TakeUntil(h tcp.Horizon) (*tcp.Snapshot, error) {
+	snapshot, err := f.Take()
+	if err == nil {
+		snapshot.Horizon = h
+	}
+	return snapshot, err
+}
+
 func (f fakeSnapshots) Close() error { return f.close() }
 
 type fakeCounter struct{ *fakeLook }

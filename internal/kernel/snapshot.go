@@ -69,16 +69,27 @@ func wantedMask(states tcp.StateSet) uint32 {
 // Take looks at every socket. One that is there before and after is in the result exactly once, if a process holds it all
 // the time, or if it does not come from or go to Close meanwhile, and, before 6.17, the kernel does not skip it under
 // churn; one that comes or goes may be. An error means that a part could not be seen.
-func (s *Snapshots) Take() (_ *tcp.Snapshot, err error) {
+func (s *Snapshots) Take() (*tcp.Snapshot, error) { return s.TakeUntil(tcp.Horizon{}) }
+
+// TakeUntil is Take without the sockets that are proven to be beyond the horizon: those that came to be in their state
+// later, and those in ESTABLISHED that were not idle since. It takes the less time the fewer are left.
+func (s *Snapshots) TakeUntil(h tcp.Horizon) (_ *tcp.Snapshot, err error) {
 	began := time.Now()
-	snapshot := &tcp.Snapshot{Time: s.clock.At(s.clock.Refresh())}
+	now := s.clock.Refresh()
+	snapshot := &tcp.Snapshot{Time: s.clock.At(now), Horizon: h}
+	if err := s.walks.look(&h, now, s.ticks); err != nil {
+		return nil, err
+	}
 	unmark, err := s.tracer.markWalk()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unmark()) }()
 
-	expected := expectedSockets()
+	expected := 0
+	if h == (tcp.Horizon{}) {
+		expected = expectedSockets()
+	}
 	sockets, holders := newFound(s.ticks, expected), newHolderSink(s.ticks, expected)
 	ranges := portRanges{}
 	visited, err := s.walks.run(func() error {

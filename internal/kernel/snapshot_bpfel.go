@@ -154,6 +154,8 @@ const (
 	snapshotProgListSockets      = "list_sockets"
 	snapshotVarFullRowForGo      = "full_row_for_go"
 	snapshotVarHolderRowForGo    = "holder_row_for_go"
+	snapshotVarHorizonJiffies    = "horizon_jiffies"
+	snapshotVarHorizonNs         = "horizon_ns"
 	snapshotVarLastSocketNetns   = "last_socket_netns"
 	snapshotVarLastTaskNetns     = "last_task_netns"
 	snapshotVarLive              = "live"
@@ -231,6 +233,8 @@ type snapshotMapSpecs struct {
 type snapshotVariableSpecs struct {
 	FullRowForGo      *ebpf.VariableSpec `ebpf:"full_row_for_go"`
 	HolderRowForGo    *ebpf.VariableSpec `ebpf:"holder_row_for_go"`
+	HorizonJiffies    *ebpf.VariableSpec `ebpf:"horizon_jiffies"`
+	HorizonNs         *ebpf.VariableSpec `ebpf:"horizon_ns"`
 	LastSocketNetns   *ebpf.VariableSpec `ebpf:"last_socket_netns"`
 	LastTaskNetns     *ebpf.VariableSpec `ebpf:"last_task_netns"`
 	Live              *ebpf.VariableSpec `ebpf:"live"`
@@ -281,6 +285,8 @@ func (m *snapshotMaps) Close() error {
 type snapshotVariables struct {
 	FullRowForGo      *ebpf.Variable `ebpf:"full_row_for_go"`
 	HolderRowForGo    *ebpf.Variable `ebpf:"holder_row_for_go"`
+	HorizonJiffies    *ebpf.Variable `ebpf:"horizon_jiffies"`
+	HorizonNs         *ebpf.Variable `ebpf:"horizon_ns"`
 	LastSocketNetns   *ebpf.Variable `ebpf:"last_socket_netns"`
 	LastTaskNetns     *ebpf.Variable `ebpf:"last_task_netns"`
 	Live              *ebpf.Variable `ebpf:"live"`

@@ -3,6 +3,7 @@ package leak
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,6 +65,105 @@ func TestLooksWhenDueMissNothing(t *testing.T) {
 		if looks == steps {
 			t.Error("looked at every step")
 		}
+	}
+}
+
+// within leaves out what lies beyond the horizon, as the kernel's side does.
+func within(s *tcp.Snapshot, h tcp.Horizon, now int64) *tcp.Snapshot {
+	s.Horizon = h
+	s.Sockets = slices.DeleteFunc(s.Sockets, func(k tcp.Socket) bool {
+		return h[k.State] != 0 && k.Age.AtMost != tcp.Unknown && now-int64(k.Age.AtMost) > h[k.State]
+	})
+	return s
+}
+
+// TestHorizonHidesNothing: looks that see no farther than they must find what looks that see all do, of sockets that are
+// older than the events, too, and they see less.
+func TestHorizonHidesNothing(t *testing.T) {
+	all, seen := 0, 0
+	for seed := range uint64(20) {
+		m := newModel(seed, 0, 0)
+		bound := time.Duration(seed%3) * 4 * time.Second
+		far := NewWatcher(WatchOptions{Limits: m.watcher.limits})
+		near := NewWatcher(WatchOptions{Limits: m.watcher.limits})
+		farReports, nearReports := NewReporter(far, ReportOptions{Sample: 100}), NewReporter(near, ReportOptions{Sample: 100})
+		for range 100 {
+			m.step()
+		}
+		far.Seed(m.take(bound), m.now)
+		near.Seed(m.take(bound), m.now)
+		for range 400 {
+			m.step()
+			far.Observe(m.last)
+			near.Observe(m.last)
+			want := reported(farReports.Report(m.now, m.take(0), nil))
+			var got map[uint64]Level
+			for looks := 0; ; looks++ {
+				h := near.Horizon(m.now)
+				s := within(m.take(0), h, m.now)
+				got = reported(nearReports.Report(m.now, s, nil))
+				all, seen = all+len(m.sockets), seen+len(s.Sockets)
+				if n, _ := near.Due(m.now); n == 0 {
+					break
+				}
+				if looks == 2 {
+					t.Fatalf("seed %d: still due after three looks", seed)
+				}
+			}
+			if !maps.Equal(got, want) {
+				t.Fatalf("seed %d: %v, want %v", seed, got, want)
+			}
+		}
+		near.check(t)
+	}
+	if seen*10 > all*9 { // most are old in the model
+		t.Errorf("saw %d of %d sockets", seen, all)
+	}
+}
+
+func TestHorizon(t *testing.T) {
+	w := NewWatcher(WatchOptions{Limits: limitsOf("CLOSE_WAIT=1h,FIN_WAIT2=30s,LAST_ACK=20s,ZOMBIE=1m"), MaxWatched: 1})
+	now := 7200 * second
+	if h := w.Horizon(now); h != (tcp.Horizon{}) {
+		t.Errorf("the first look: %v", h)
+	}
+	w.Seed(snapshot(), now)
+	want := tcp.Horizon{}
+	want[tcp.LastAck] = now - 18*second
+	want[tcp.FinWait2] = now - 28*second
+	want[tcp.CloseWait] = want[tcp.FinWait2] // its other end is wanted when it is due
+	if h := w.Horizon(now); h != want {
+		t.Errorf("%v, want %v", h, want)
+	}
+	w.Blind()
+	if h := w.Horizon(now); h != (tcp.Horizon{}) {
+		t.Errorf("after a loss: %v", h)
+	}
+	w.Resync(snapshot(), now)
+	if h := w.Horizon(now); h != want {
+		t.Errorf("after a look at all: %v", h)
+	}
+	w.Observe(event(1, now, tcp.Established, tcp.CloseWait))
+	w.Observe(event(2, now, tcp.Established, tcp.CloseWait))
+	if h := w.Horizon(now); h != (tcp.Horizon{}) {
+		t.Errorf("with a socket without a clock: %v", h)
+	}
+}
+
+// TestBeyondHorizonIsNotGone: a look that does not reach so far proves nothing about a young socket, but that an old one is gone.
+func TestBeyondHorizonIsNotGone(t *testing.T) {
+	w := NewWatcher(WatchOptions{Limits: limitsOf("CLOSE_WAIT=60s")})
+	w.Seed(snapshot(), 100*second)
+	w.Observe(event(1, 110*second, tcp.Established, tcp.CloseWait))
+	w.Observe(event(2, 190*second, tcp.Established, tcp.CloseWait))
+	now := 200 * second
+	s := snapshot()
+	s.Took, s.Horizon = 0, w.Horizon(now)
+	if r := w.Resync(s, now); r.Removed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if known := w.known(); len(known) != 1 || known[2].entered != 190*second {
+		t.Errorf("%v", known)
 	}
 }
 

@@ -28,6 +28,7 @@ type model struct {
 	now     int64
 	pending []*tcp.Event // held back
 	watcher *Watcher
+	last    *tcp.Event
 	lose    float64
 	delay   float64
 }
@@ -81,6 +82,7 @@ func (m *model) step() {
 	default:
 		m.watcher.Observe(e)
 	}
+	m.last = e
 	if len(m.pending) > 0 && m.random.IntN(4) == 0 {
 		m.flush()
 	}

@@ -27,6 +27,7 @@ func (w *Watcher) Seed(s *tcp.Snapshot, now int64) Resynced { return w.Resync(s,
 func (w *Watcher) Resync(s *tcp.Snapshot, now int64) Resynced {
 	began := now - int64(s.Took)
 	w.look++
+	w.blind = false
 	w.asOf, w.looked = began, now
 	for c := range w.unkept { // those refused now are to stay
 		w.unkept[c].resolve(began)
@@ -124,7 +125,7 @@ func (w *Watcher) sweep(place uint32, s *tcp.Snapshot, began int64, r *Resynced)
 	switch {
 	case slot.cookie == 0 || slot.look == w.look || !covers(s, slot.netns):
 		return
-	case slot.flags&isLive != 0 && slot.entered >= began:
+	case slot.flags&isLive != 0 && slot.entered >= began, slot.isBeyond(&s.Horizon):
 		return
 	case slot.condition == Zombie && slot.flags&isLooked == 0:
 		r.Dropped++

@@ -17,12 +17,16 @@ func (w *Watcher) settle(place uint32, s *tcp.Socket, start int64, level Level) 
 	w.queues.push(place)
 }
 
-// rest ends a look: what waits for one that this has not covered is put off.
+// rest ends a look: what waits for one that this has not covered is put off, and what it was not far enough for waits for
+// the next.
 func (w *Watcher) rest(s *tcp.Snapshot, now int64) {
 	w.gone, w.before = 0, now
 	for place := w.queues.waiting.head; place != nowhere; {
 		slot := w.pool.at(place)
 		next := slot.next
+		if slot.look != w.look && slot.isBeyond(&s.Horizon) {
+			w.blind = true
+		}
 		if !covers(s, slot.netns) {
 			w.queues.drop(place)
 			slot.deadline = now + int64(w.limits.of[slot.condition].Warn)

@@ -35,6 +35,7 @@ type Watcher struct {
 	asOf   int64  // its begin
 	looked int64  // its end
 	before int64  // the end of the last report's
+	blind  bool   // the next look has to see all
 	stats  WatchStats
 }
 

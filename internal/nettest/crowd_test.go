@@ -71,7 +71,9 @@ func TestPrivilegedChurn(t *testing.T) {
 	}
 	made := stop()
 	counts, err := ns.CountStates()
-	if err != nil || counts[TimeWait] != made || counts[Established] != 2*n || counts[Listening] != 0 {
+	// Where softirqs are late the two FINs may cross, and then both ends go to TIME_WAIT.
+	crossed := counts[TimeWait] - made
+	if err != nil || crossed < 0 || crossed > made/10 || counts[Established] != 2*n || counts[Listening] != 0 {
 		t.Errorf("%d connections made, in the end %v (%v)", made, counts, err)
 	}
 	if again := stop(); again != 0 {

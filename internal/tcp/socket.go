@@ -129,7 +129,12 @@ type Snapshot struct {
 	Time    int64         // wall clock at its begin, ns since 1970
 	Took    time.Duration // from its begin to its end: the uncertainty of all that is said about "now"
 	NetNS   []uint32      // the network namespaces that were looked at, by inode number, ascending
+	Horizon Horizon       // what is beyond was left out
 }
+
+// Horizon is, by state, until when a socket must have come to be in it to be looked at (CLOCK_MONOTONIC, ns); 0: whenever.
+// Of a socket of which that is not known, and which was not idle in ESTABLISHED, all that matters is what is proven.
+type Horizon [States + 1]int64
 
 // Counts is how many sockets are in each state, as ss counts them: minisocks by the state that they stand for, requests
 // as SynRecv. Close does not include zombies.
