@@ -23,10 +23,12 @@ const (
 	// host leaks as fast as it can.
 	huntShare = 20
 	dueShare  = 4
+	// dueBurst is what the latter may take ahead: some looks in a row that see 100,000 sockets.
+	dueBurst = time.Second
 	// huntRefresh is how often what is stuck is looked at again, for its numbers to move and its end to be seen.
 	huntRefresh = 2 * time.Second
-	// huntPoll is the longest time without a look at what may be overdue by then: what enters meanwhile is not before its
-	// limit is over, so it need not be short unless a limit is.
+	// huntPoll is the longest time without a question for what will be overdue: what enters meanwhile is not before its limit
+	// is over, so it need not be short unless a limit is. Then it is half of that, for a look to begin early enough.
 	huntPoll = time.Second
 	// maxLead is how long before a deadline a snapshot is begun at most: one of half a million sockets.
 	maxLead = time.Second
@@ -54,7 +56,7 @@ type hunt struct {
 
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
 	h := &hunt{stderr: env.Stderr, selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
-	h.poll = min(huntPoll, p.limits.Shortest())
+	h.poll = min(huntPoll, p.limits.Shortest()/2)
 	o := leak.ReportOptions{Repeat: p.repeat, Unproven: p.once}
 	if h.sites = openSites(env, source); h.sites != nil {
 		o.Opened = h.sites.opened
@@ -103,18 +105,20 @@ func (h *hunt) look() (report, error) {
 	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}, nil
 }
 
-// due returns whether a look is due, and when to ask again at the latest.
-func (h *hunt) due() (bool, time.Duration) {
+// due returns whether something is overdue, or will be when a look that begins now ends; whether something is over; and when
+// to ask again at the latest.
+func (h *hunt) due() (overdue, over bool, left time.Duration) {
 	now := h.clock.Refresh()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n, next := h.watcher.Due(now)
-	left := max(0, time.Duration(next-now))
-	if n == 0 && left <= h.lead {
+	gone := h.watcher.Gone()
+	left = max(0, time.Duration(next-now))
+	if n == gone && left <= h.lead {
 		h.until = next
-		return true, left
+		return true, gone > 0, left
 	}
-	return n > 0, left - h.lead
+	return n > gone, gone > 0, left - h.lead
 }
 
 // horizon returns how far the look that begins now has to see.
@@ -231,8 +235,9 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 	if _, err := source.Adopt(); err != nil {
 		return err
 	}
-	b := huntBudget{follow: budget{share: huntShare}, due: budget{share: dueShare}}
+	b := huntBudget{follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst}}
 	var lost uint64
+	spender := &b.follow
 	for {
 		began := time.Now()
 		r, err := h.look()
@@ -242,35 +247,39 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 		if err := t.tell(&r); err != nil {
 			return err
 		}
-		b.spent(began, began.Add(r.took))
-		if !h.wait(source, &b, len(r.findings) > 0, &lost, stop) {
+		spender.spent(began, began.Add(r.took))
+		var more bool
+		if spender, more = h.wait(source, &b, len(r.findings) > 0, &lost, stop); !more {
 			return nil
 		}
 	}
 }
 
-// wait returns when it is time to look again, and false when to end instead. A loss makes the clocks of some sockets
-// wrong, which a look puts right.
-func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop <-chan struct{}) bool {
+// wait returns when it is time to look again, and for which budget, and false when to end instead. A loss makes the clocks
+// of some sockets wrong, which a look puts right.
+func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop <-chan struct{}) (*budget, bool) {
 	refresh := time.Now().Add(huntRefresh)
 	for {
-		due, next := h.due()
+		overdue, over, next := h.due()
 		if stats, err := source.Stats(); err == nil && stats.Lost > *lost {
 			fmt.Fprintf(h.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-*lost), "event"))
-			*lost, due = stats.Lost, true
+			*lost, overdue = stats.Lost, true
 			h.lost()
 		}
 		now := time.Now()
-		if due && b.due.due(now) {
-			return true
+		if overdue && b.due.due(now) {
+			return &b.due, true
 		}
-		if due {
-			next = b.due.next.Sub(now)
+		if overdue {
+			next = b.due.next().Sub(now)
 		}
-		if found {
-			again := latest(refresh, b.follow.next)
+		if over || found {
+			again := b.follow.next()
+			if !over {
+				again = latest(refresh, again)
+			}
 			if !now.Before(again) {
-				return true
+				return &b.follow, true
 			}
 			next = min(next, again.Sub(now))
 		}
@@ -278,7 +287,7 @@ func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop
 		select {
 		case <-stop:
 			timer.Stop()
-			return false
+			return nil, false
 		case <-timer.C:
 		}
 	}
@@ -286,13 +295,8 @@ func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop
 
 // huntBudget is how much looks may cost.
 type huntBudget struct {
-	follow budget // of those that bring what is stuck up to date
+	follow budget // of those that bring what is stuck, or was, up to date
 	due    budget // of those for what is overdue
-}
-
-func (b *huntBudget) spent(began, ended time.Time) {
-	b.follow.spent(began, ended)
-	b.due.spent(began, ended)
 }
 
 func latest(a, b time.Time) time.Time {

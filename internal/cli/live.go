@@ -77,14 +77,20 @@ func newSampler(env *Env, p *countPlan) (sampler, error) {
 // budget spreads looks at all sockets in time, so that however many there are they take a small part of it.
 type budget struct {
 	share time.Duration // one part in so many
-	next  time.Time
+	burst time.Duration // how far ahead of that looks may get, so that a few need not wait for each other
+	paid  time.Time     // until when looks so far have used up their share
 }
 
+// next returns when it is time to look.
+func (b *budget) next() time.Time { return b.paid.Add(-b.burst) }
+
 // due says whether it is time to look.
-func (b *budget) due(now time.Time) bool { return !now.Before(b.next) }
+func (b *budget) due(now time.Time) bool { return !now.Before(b.next()) }
 
 // spent notes a look that began at a time and has just ended.
-func (b *budget) spent(began, ended time.Time) { b.next = ended.Add(ended.Sub(began) * b.share) }
+func (b *budget) spent(began, ended time.Time) {
+	b.paid = latest(b.paid, began).Add(ended.Sub(began) * (b.share + 1))
+}
 
 func explainWalk(err error) error {
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 // socketOfRow fills what every kind of socket has.
 func socketOfRow(s *tcp.Socket, row *snapshotSocketRow, t ticks) {
 	*s = tcp.Socket{
+		Seen:         int64(row.NowNs),
 		Cookie:       row.Cookie,
 		CgroupID:     row.CgroupId,
 		Local:        netip.AddrPortFrom(netip.AddrFrom16(row.Laddr).Unmap(), row.Lport),

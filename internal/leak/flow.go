@@ -3,8 +3,8 @@ package leak
 import "github.com/tcptrail/tcptrail/internal/tcp"
 
 // A connection that is half closed may be at work: rsync, ssh -W and HTTP/1.0 send on after the other side's end. As long
-// as bytes flow, the clock of CLOSE_WAIT and FIN_WAIT2 starts with the last of them, and so does ESTABLISHED's always; but that of a connection that
-// nobody has accepted runs from its beginning.
+// as bytes flow, the clock of CLOSE_WAIT and FIN_WAIT2 starts with the last of them, and so does ESTABLISHED's always; but
+// that of a connection that nobody has accepted runs from its beginning.
 
 // mayFlow says whether payload may still flow in a condition.
 func mayFlow(c Condition) bool {
@@ -28,12 +28,12 @@ func (w *Watcher) start(s *tcp.Socket, c Condition, slot *slot, entered, now int
 		return now
 	}
 	if s.LastReceived != tcp.Unknown {
-		entered = max(entered, now-int64(s.LastReceived))
+		entered = max(entered, seen(s, now)-int64(s.LastReceived))
 	}
 	if s.LastSent == tcp.Unknown {
 		return entered
 	}
-	sent := now - int64(s.LastSent)
+	sent := seen(s, now) - int64(s.LastSent)
 	if isRetransmitting(s) || looked && !moved && sent > w.before+int64(imprecision) {
 		return entered // sent again what had been sent before, of which the kernel's time stamp makes no difference
 	}

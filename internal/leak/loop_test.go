@@ -167,6 +167,18 @@ func TestBeyondHorizonIsNotGone(t *testing.T) {
 	}
 }
 
+// TestIdleSinceItWasSeen: how long ago bytes flowed refers to when the socket was looked at, and not to the end of the look.
+func TestIdleSinceItWasSeen(t *testing.T) {
+	r := newReports(ReportOptions{})
+	s := stuckSocket(1, tcp.CloseWait, 59*time.Second)
+	s.LastReceived = 59 * time.Second
+	now := 1000 * second
+	s.Seen = now - second
+	if found := r.Report(now, snapshot(s), nil); len(found) != 1 || found[0].Oldest != 60*time.Second {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestFloodOfEndpointsMakesFewGroups(t *testing.T) {
 	r := newReports(ReportOptions{})
 	asked := 0

@@ -93,7 +93,15 @@ func enteredBy(s *tcp.Socket, now int64) int64 {
 	if !s.Age.Known() {
 		return now
 	}
-	return now - int64(s.Age.AtLeast)
+	return seen(s, now) - int64(s.Age.AtLeast)
+}
+
+// seen returns when the socket was looked at, in a look that was over at time now.
+func seen(s *tcp.Socket, now int64) int64 {
+	if s.Seen != 0 {
+		return s.Seen
+	}
+	return now
 }
 
 // isReentry says whether the socket came into its condition anew since: the same socket may be connected several times.

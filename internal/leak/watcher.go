@@ -251,6 +251,8 @@ func (u *unkept) resolve(began int64) {
 // Due says whether a snapshot is needed at time now: how many sockets give reason to, and when to ask again, which may be
 // earlier if events come. They are those that have passed a limit since the last look, or might have, and those past a
 // limit then that have left since. They are counted until a look; next is about the others.
+//
+// Whoever is in no hurry to tell what is over can wait with a look for those alone: see Gone.
 func (w *Watcher) Due(now int64) (n int, next int64) {
 	next = w.queues.collect(now)
 	n = w.queues.waiting.n + w.gone
@@ -266,3 +268,6 @@ func (w *Watcher) Due(now int64) (n int, next int64) {
 	}
 	return n, next
 }
+
+// Gone returns how many of those that are due were past a limit at the last look and have left since.
+func (w *Watcher) Gone() int { return w.gone }

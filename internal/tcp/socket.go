@@ -11,6 +11,7 @@ const NoUID uint32 = 1<<32 - 1
 // Socket is one TCP socket as a snapshot found it. Of a minisock or a request the kernel keeps a few fields only: what
 // it does not keep is zero, or Unknown where zero would mean something.
 type Socket struct {
+	Seen     int64  // when it was looked at (CLOCK_MONOTONIC, ns), to which what follows refers; 0 when unknown
 	Cookie   uint64 // as `ss -e` prints it after sk:, there in hexadecimal
 	CgroupID uint64 // cgroup v2 id (inode number of its directory); 0 when there is none
 	Local    netip.AddrPort
