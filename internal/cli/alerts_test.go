@@ -7,10 +7,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/tcptrail/tcptrail/internal/alert"
+	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -111,5 +113,50 @@ func TestLeaksLiveTellsSinks(t *testing.T) {
 	code := w.wait()
 	if text := w.stderr.String(); code != ExitFailed || !strings.Contains(text, "alerts not delivered") || strings.Contains(text, "hidden") {
 		t.Errorf("exit %d: %s", code, text)
+	}
+}
+
+// A terminal or a pipe that nobody reads keeps back no alert, and what was not printed is.
+func TestLeaksStuckOutput(t *testing.T) {
+	w := newWorld(t)
+	url, requests := hook(t, http.StatusOK)
+	w.stdout.block()
+	w.look.put(stuckSocket(61))
+	w.start("leaks", "-o", "json", "--limit", "CLOSE_WAIT=1s", "--webhook", url)
+	<-w.stdout.entered
+	for _, want := range []string{"firing", "resolved", "firing", "resolved"} {
+		r, ok := receive(requests)
+		if !ok || !strings.Contains(r.body, `"status":"`+want+`"`) {
+			t.Fatalf("posted %q, want %s", r.body, want)
+		}
+		if want == "firing" {
+			w.look.put()
+		} else {
+			w.look.put(stuckSocket(61))
+		}
+	}
+	w.look.put()
+	w.stdout.release()
+	got := w.stdout.await(t, `"status":"resolved"`, 2)
+	if strings.Count(got, "firing") < 2 {
+		t.Errorf("printed %s", got)
+	}
+	w.signals <- syscall.SIGINT
+	if code := w.wait(); code != ExitDone {
+		t.Errorf("exit %d: %s", code, w.stderr)
+	}
+}
+
+// Changes that nobody reads take no memory without end, and are counted.
+func TestTellerKeepsNoMoreThanItSays(t *testing.T) {
+	tell := &teller{env: &Env{Stderr: io.Discard}, over: make(chan struct{})}
+	tell.more = sync.NewCond(&tell.mu)
+	for range maxUntold + 3 {
+		if err := tell.tell(&report{findings: []leak.Finding{{ID: "a", News: true}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, changes, dropped, _ := tell.take(); len(changes) != maxUntold || dropped != 3 || tell.told != maxUntold+3 {
+		t.Errorf("%d kept and %d dropped of %d", len(changes), dropped, tell.told)
 	}
 }

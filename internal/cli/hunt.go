@@ -105,9 +105,9 @@ func (h *hunt) look() (report, error) {
 	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}, nil
 }
 
-// due returns whether something is overdue, or will be when a look that begins now ends; whether something is over; and when
+// question returns whether something is overdue, or will be when a look that begins now ends; whether something is over; and when
 // to ask again at the latest.
-func (h *hunt) due() (overdue, over bool, left time.Duration) {
+func (h *hunt) question() (overdue, over bool, left time.Duration) {
 	now := h.clock.Refresh()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -129,8 +129,8 @@ func (h *hunt) horizon() tcp.Horizon {
 	return h.watcher.Horizon(now)
 }
 
-// lost says that events were lost.
-func (h *hunt) lost() {
+// blind says that events were lost.
+func (h *hunt) blind() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watcher.Blind()
@@ -208,7 +208,9 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	}
 	started, done := time.Now(), make(chan error, 1)
 	go func() { done <- readAll(source, h.observe) }()
-	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return h.watch(source, t, stop) })
+	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
+		return errors.Join(h.watch(source, t, stop), t.finish())
+	})
 	if stuck {
 		return err // all of it is still in use: what the process leaves behind, the kernel frees
 	}
@@ -230,15 +232,26 @@ func readAll(source Source, handle func(*tcp.Event)) error {
 	}
 }
 
-// watch looks whenever something may be overdue, and as long as something is, again and again.
+// watching is the loop that looks whenever something may be overdue, and as long as something is, again and again.
+type watching struct {
+	*hunt
+	source Source
+	teller *teller
+	stop   <-chan struct{}
+	follow budget // of looks that bring what is stuck, or was, up to date
+	due    budget // of those for what is overdue
+	lost   uint64 // events, so far
+}
+
 func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 	if _, err := source.Adopt(); err != nil {
 		return err
 	}
-	b := huntBudget{follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst}}
-	var lost uint64
-	spender := &b.follow
-	for {
+	w := &watching{
+		hunt: h, source: source, teller: t, stop: stop,
+		follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst},
+	}
+	for spender := &w.follow; spender != nil; {
 		began := time.Now()
 		r, err := h.look()
 		if err != nil {
@@ -248,55 +261,58 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 			return err
 		}
 		spender.spent(began, began.Add(r.took))
-		var more bool
-		if spender, more = h.wait(source, &b, len(r.findings) > 0, &lost, stop); !more {
-			return nil
-		}
+		spender = w.wait(len(r.findings) > 0)
 	}
+	return nil
 }
 
-// wait returns when it is time to look again, and for which budget, and false when to end instead. A loss makes the clocks
-// of some sockets wrong, which a look puts right.
-func (h *hunt) wait(source Source, b *huntBudget, found bool, lost *uint64, stop <-chan struct{}) (*budget, bool) {
+// wait returns the budget for the next look when it is time for that, and nil when to end instead.
+func (w *watching) wait(found bool) *budget {
 	refresh := time.Now().Add(huntRefresh)
 	for {
-		overdue, over, next := h.due()
-		if stats, err := source.Stats(); err == nil && stats.Lost > *lost {
-			fmt.Fprintf(h.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-*lost), "event"))
-			*lost, overdue = stats.Lost, true
-			h.lost()
-		}
+		overdue, over, next := w.question()
+		overdue = w.hasLost() || overdue
 		now := time.Now()
-		if overdue && b.due.due(now) {
-			return &b.due, true
-		}
 		if overdue {
-			next = b.due.next().Sub(now)
+			if w.due.due(now) {
+				return &w.due
+			}
+			next = w.due.next().Sub(now)
 		}
 		if over || found {
-			again := b.follow.next()
+			again := w.follow.next()
 			if !over {
 				again = latest(refresh, again)
 			}
 			if !now.Before(again) {
-				return &b.follow, true
+				return &w.follow
 			}
 			next = min(next, again.Sub(now))
 		}
-		timer := time.NewTimer(min(max(next, time.Millisecond), h.poll))
+		timer := time.NewTimer(min(max(next, time.Millisecond), w.poll))
 		select {
-		case <-stop:
+		case <-w.stop:
 			timer.Stop()
-			return nil, false
+			return nil
+		case <-w.teller.over:
+			timer.Stop()
+			return nil
 		case <-timer.C:
 		}
 	}
 }
 
-// huntBudget is how much looks may cost.
-type huntBudget struct {
-	follow budget // of those that bring what is stuck, or was, up to date
-	due    budget // of those for what is overdue
+// hasLost says whether events were lost since it was asked last. That makes the clocks of some sockets wrong, which a look
+// at all of them puts right.
+func (w *watching) hasLost() bool {
+	stats, err := w.source.Stats()
+	if err != nil || stats.Lost <= w.lost {
+		return false
+	}
+	fmt.Fprintf(w.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-w.lost), "event"))
+	w.lost = stats.Lost
+	w.blind()
+	return true
 }
 
 func latest(a, b time.Time) time.Time {
@@ -304,67 +320,6 @@ func latest(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// teller prints what a look has found: all of it in place on a terminal, else a line for each change.
-type teller struct {
-	out    *output.Findings
-	screen *output.Screen // nil when stdout is no terminal
-	alerts *alerts
-	env    *Env
-	told   int // changes that were news
-}
-
-func newTeller(env *Env, p *leaksPlan, s *sites) (*teller, error) {
-	labels, err := newLabels(env.Proc)
-	if err != nil {
-		return nil, err
-	}
-	o := p.findingOptions(labels)
-	if s != nil {
-		o.CallSite = s.site
-	}
-	t := &teller{alerts: newAlerts(env, p.sinks, o), env: env}
-	if p.looks.width > 0 && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
-		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
-		o.Folded = o.Format == output.Table
-		t.out = output.NewFindings(t.screen, o)
-		return t, nil
-	}
-	t.out = output.NewFindings(env.Stdout, o)
-	return t, nil
-}
-
-// tell tells the sinks first: a terminal that is stuck must not keep an alert back.
-func (t *teller) tell(r *report) error {
-	for i := range r.findings {
-		if r.findings[i].News {
-			t.told++
-		}
-	}
-	if err := t.alerts.tell(r); err != nil {
-		return err
-	}
-	return wrote(t.show(r))
-}
-
-func (t *teller) show(r *report) error {
-	if t.screen != nil {
-		t.out.Resize(t.env.TerminalWidth())
-		t.screen.Resize(t.env.terminalHeight())
-		if err := t.out.Report(r.findings, r.at); err != nil {
-			return err
-		}
-		return t.screen.Show()
-	}
-	for i := range r.findings {
-		if r.findings[i].News {
-			if err := t.out.News(&r.findings[i], r.at); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // limitsOf tells how many descriptors a process may have.
