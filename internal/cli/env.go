@@ -24,6 +24,7 @@ const (
 
 // Env is the whole world outside of a command, so that a test can run the complete command line in its own process.
 type Env struct {
+	Stdin  io.Reader // nil is that of the process
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
@@ -51,6 +52,8 @@ type Env struct {
 	// Keep drops all capabilities but those given, for the rest of the process's life.
 	Keep    func(privilege.Set) error
 	Version string
+
+	recording *playback // stands for the host; nil: the host itself
 
 	drain time.Duration    // instead of drainLimit, for tests
 	now   func() time.Time // instead of time.Now, for tests

@@ -50,8 +50,10 @@ type hunt struct {
 	until     int64         // the deadline for which a snapshot was begun early (CLOCK_MONOTONIC); 0: none
 	sites     *sites
 
-	mu      sync.Mutex // guards the watcher, which two goroutines use
-	watcher *leak.Watcher
+	mu       sync.Mutex // guards the watcher, which two goroutines use
+	watcher  *leak.Watcher
+	recorder eventRecorder // of all that the watcher learns, in the same order; nil: none
+	noted    *notedFacts   // of the recorder
 }
 
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
@@ -102,7 +104,8 @@ func (h *hunt) look() (report, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}, nil
+	r := report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}
+	return r, h.record(&r, snapshot)
 }
 
 // question returns whether something is overdue, or will be when a look that begins now ends; whether something is over; and when
@@ -140,6 +143,9 @@ func (h *hunt) observe(e *tcp.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watcher.Observe(e)
+	if h.recorder != nil {
+		h.recorder.Event(e)
+	}
 }
 
 func runLeaksOnce(env *Env, p *leaksPlan) error {
@@ -209,7 +215,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	started, done := time.Now(), make(chan error, 1)
 	go func() { done <- readAll(source, h.observe) }()
 	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
-		return errors.Join(h.watch(source, t, stop), t.finish())
+		return errors.Join(h.watch(source, t.tell, t.over, stop), t.finish())
 	})
 	if stuck {
 		return err // all of it is still in use: what the process leaves behind, the kernel frees
@@ -236,19 +242,21 @@ func readAll(source Source, handle func(*tcp.Event)) error {
 type watching struct {
 	*hunt
 	source Source
-	teller *teller
+	tell   func(*report) error
+	over   <-chan struct{} // nobody can be told any more
 	stop   <-chan struct{}
 	follow budget // of looks that bring what is stuck, or was, up to date
 	due    budget // of those for what is overdue
 	lost   uint64 // events, so far
 }
 
-func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
+// watch looks until stop is closed, and tells of what it finds until over is.
+func (h *hunt) watch(source Source, tell func(*report) error, over, stop <-chan struct{}) error {
 	if _, err := source.Adopt(); err != nil {
 		return err
 	}
 	w := &watching{
-		hunt: h, source: source, teller: t, stop: stop,
+		hunt: h, source: source, tell: tell, over: over, stop: stop,
 		follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst},
 	}
 	for spender := &w.follow; spender != nil; {
@@ -257,7 +265,7 @@ func (h *hunt) watch(source Source, t *teller, stop <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		if err := t.tell(&r); err != nil {
+		if err := tell(&r); err != nil {
 			return err
 		}
 		spender.spent(began, began.Add(r.took))
@@ -294,7 +302,7 @@ func (w *watching) wait(found bool) *budget {
 		case <-w.stop:
 			timer.Stop()
 			return nil
-		case <-w.teller.over:
+		case <-w.over:
 			timer.Stop()
 			return nil
 		case <-timer.C:
@@ -310,6 +318,9 @@ func (w *watching) hasLost() bool {
 		return false
 	}
 	fmt.Fprintf(w.stderr, "tcptrail: %s lost: all sockets are looked at again\n", plural(int(stats.Lost-w.lost), "event"))
+	if w.recorder != nil {
+		w.recorder.Lost(stats.Lost - w.lost)
+	}
 	w.lost = stats.Lost
 	w.blind()
 	return true

@@ -52,14 +52,18 @@ type leaksPlan struct {
 	stacks    bool
 	sinks     []alert.Sink
 	once      bool
+	lines     bool          // print a line for each change, on a terminal, too
 	repeat    time.Duration // 0: a finding that goes on is not told again
 	duration  time.Duration // 0: no end
 }
 
+// leaksName is how the command is called.
+const leaksName = "leaks"
+
 func newLeaks(env *Env) *cobra.Command {
 	flags := leaksFlags{limits: leak.DefaultLimits()}
 	cmd := &cobra.Command{
-		Use:                   "leaks [flags] [FILTER]",
+		Use:                   leaksName + " [flags] [FILTER]",
 		Short:                 "Find stuck sockets: who, how many, since when, why",
 		Long:                  leaksHelp,
 		Example:               leaksExamples,
@@ -69,6 +73,9 @@ func newLeaks(env *Env) *cobra.Command {
 			plan, err := flags.plan(env, args)
 			if err != nil {
 				return explainFilter(cmd, err)
+			}
+			if env.recording != nil {
+				return untilInterrupted(env, func() error { return playLeaks(env, plan) })
 			}
 			if plan.once {
 				return untilInterrupted(env, func() error { return runLeaksOnce(env, plan) })

@@ -29,6 +29,8 @@ func TestHelp(t *testing.T) {
 		{"help count", "help-count"},
 		{"leaks --help", "help-leaks"},
 		{"help leaks", "help-leaks"},
+		{"replay --help", "help-replay"},
+		{"help replay leaks", "help-replay-leaks"},
 		{"help completion", "help-completion"},
 	} {
 		w := newWorld(t)

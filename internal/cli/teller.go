@@ -49,7 +49,7 @@ func newTeller(env *Env, p *leaksPlan, s *sites) (*teller, error) {
 	}
 	t := &teller{alerts: newAlerts(env, p.sinks, alerted), env: env, over: make(chan struct{})}
 	t.more = sync.NewCond(&t.mu)
-	if p.looks.width > 0 && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
+	if p.looks.width > 0 && !p.lines && o.Format != output.JSON && env.Getenv("TERM") != "dumb" {
 		t.screen = output.NewScreen(env.Stdout, env.terminalHeight())
 		o.Folded = o.Format == output.Table
 		t.out = output.NewFindings(t.screen, o)

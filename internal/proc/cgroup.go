@@ -30,6 +30,12 @@ var errNoCgroup2 = errors.New("cgroup2 is not mounted: mount -t cgroup2 none DIR
 // 64-bit machines; on others the id has a generation in its upper half, which a file's number cannot show. Cgroups v1
 // are refused, as a socket knows the cgroup v2 of its creator alone.
 func (f FS) Cgroup(arg string) (id uint64, err error) {
+	if f.Elsewhere {
+		if id, err = strconv.ParseUint(arg, 10, 64); err != nil {
+			return 0, fmt.Errorf("cgroup %q: %w", arg, errElsewhere)
+		}
+		return id, nil
+	}
 	tree, err := f.cgroup2()
 	if err != nil {
 		return 0, fmt.Errorf("cgroup %q: %w", arg, err)

@@ -24,15 +24,26 @@ type FS struct {
 	Root string
 	// Etc is the directory of the file services; /etc when empty.
 	Etc string
+	// Elsewhere says that questions are about another host, or another time: numbers are taken as they are given, and
+	// nothing has a name.
+	Elsewhere bool
 
 	// For tests, which cannot have namespaces and cgroups without privileges.
 	netnsDirs []string // instead of defaultNetNSDirs
 	fsType    func(path string) (int64, error)
 }
 
+var errElsewhere = errors.New("names are those of another host or time: give the number")
+
+// nowhere is where there is nothing, and nobody can put something: a path below a file.
+const nowhere = "/dev/null/proc"
+
 // path returns the path below the mount, as path("self", "cgroup").
 func (f FS) path(elements ...string) string {
 	root := f.Root
+	if f.Elsewhere {
+		root = nowhere
+	}
 	if root == "" {
 		root = "/proc"
 	}

@@ -16,6 +16,9 @@ type mount struct {
 
 // mounts returns the mounts that this process sees. Lines of an unknown format are passed over.
 func (f FS) mounts() ([]mount, error) {
+	if f.Elsewhere {
+		return nil, nil
+	}
 	text, err := f.readFile("self", "mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)

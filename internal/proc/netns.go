@@ -33,6 +33,8 @@ var defaultNetNSDirs = []string{"/run/netns", "/var/run/netns"}
 func (f FS) NetNS(arg string) (inode uint32, err error) {
 	number, inBrackets := parseNSLink(arg)
 	switch {
+	case f.Elsewhere && !inBrackets && !isNumber(arg):
+		err = errElsewhere
 	case arg == "self":
 		inode, err = f.netnsOfTask("thread-self")
 	case inBrackets:

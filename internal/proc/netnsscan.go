@@ -16,6 +16,9 @@ var errNoNetNS = errors.New("no process is in a namespace of this inode number, 
 // checkNetNS returns nil if inode is a network namespace that a mount, a process or a thread keeps, or if that could
 // not be found out for lack of CAP_SYS_PTRACE. One that lives by an open descriptor or a socket alone is not found.
 func (f FS) checkNetNS(inode uint32) error {
+	if f.Elsewhere {
+		return nil
+	}
 	link := fmt.Sprintf("net:[%d]", inode)
 	mounts, err := f.mounts()
 	if err != nil {

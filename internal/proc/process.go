@@ -20,6 +20,9 @@ func (f FS) PID(arg string) (uint32, error) {
 	if !isNumber(arg) || err != nil || pid == 0 || pid > maxPID {
 		return 0, fmt.Errorf("pid %q: give a number from 1 to %d", arg, maxPID)
 	}
+	if f.Elsewhere {
+		return uint32(pid), nil
+	}
 	group, err := f.threadGroup(uint32(pid))
 	if err != nil {
 		return 0, fmt.Errorf("pid %d: %w", pid, err)
