@@ -56,7 +56,7 @@ run: build ## Build and run; ARGS="trace -o json" passes arguments
 .PHONY: test-tools
 test-tools:
 	@missing=""; \
-	for need in gcc:gcc g++:g++ strip:binutils python3:python3-minimal; do \
+	for need in gcc:gcc g++:g++ musl-gcc:musl-tools strip:binutils python3:python3-minimal; do \
 		command -v "$${need%%:*}" >/dev/null || missing+=" $${need#*:}"; \
 	done; \
 	[ -e /usr/include/stdio.h ] || missing+=" libc6-dev"; \

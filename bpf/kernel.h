@@ -301,6 +301,11 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct mm_struct {
+	unsigned long start_code, end_code, start_data, end_data;
+	unsigned long start_brk, start_stack;
+};
+
 struct task_struct {
 	unsigned int flags;
 	unsigned int pid;
@@ -308,6 +313,7 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct mm_struct *mm;
 	__u64 start_boottime; /* ns; from 5.5 on */
 	char comm[TASK_COMM_LEN];
 };

@@ -6,10 +6,11 @@
 #include "family.h"
 #include "maps.h"
 
-#define STACK_FRAMES 32		     /* the place that a reader looks for is nearly always among the first ten */
-#define STACK_WORDS 8		     /* a libc wrapper without a frame has pushed at most a handful */
-#define MAX_STACKS 16384	     /* of 376 bytes; a busy host has hundreds of places times its processes */
-#define STACK_PROBES 4		     /* numbers tried for a stack whose own is taken by another */
+#define STACK_FRAMES 32	       /* the place that a reader looks for is nearly always among the first ten */
+#define STACK_WORDS 32	       /* musl's wrapper of connect() calls three functions without a frame */
+#define STACK_WORDS_AT_LEAST 8 /* glibc's has pushed at most a handful; where the stack begins there are not more */
+#define MAX_STACKS 16384       /* of 576 bytes; a busy host has hundreds of places times its processes */
+#define STACK_PROBES 4	       /* numbers tried for a stack whose own is taken by another */
 #define STACK_TOUCH_NS 1000000000ULL /* how exactly the last use is known: it is no write for each connection */
 
 enum stack_call {
@@ -23,6 +24,7 @@ struct stack {
 	__u64 hash;
 	__u64 used_ns;		    /* CLOCK_MONOTONIC of a use within STACK_TOUCH_NS of the last one */
 	__u64 started_ns;	    /* CLOCK_BOOTTIME at which the process began: with pid it names it for good */
+	__u64 program;		    /* program_of() the process: what it runs may change */
 	__u64 words[STACK_WORDS];   /* at the user stack pointer, lowest address first */
 	__u64 frames[STACK_FRAMES]; /* that of the system call, then return addresses by frame pointer */
 	__u32 pid;		    /* thread group */
@@ -31,7 +33,7 @@ struct stack {
 	__u16 pad;
 };
 
-_Static_assert(sizeof(struct stack) == 352, "struct stack has a hole");
+_Static_assert(sizeof(struct stack) == 552, "struct stack has a hole");
 
 /*
  * Life: a stack comes in the first time that a socket is opened from it, and the loader takes out what no socket has
@@ -76,9 +78,28 @@ static __always_inline __u64 mix(__u64 hash, __u64 value)
 	return hash ^ hash >> 32;		       /* and back down */
 }
 
+/*
+ * Tells the programs apart that a process runs one after the other, by what /proc/PID/stat says, too: where code and data
+ * are, and the stack, which is random.
+ */
+static __always_inline __u64 program_of(const struct task_struct *task)
+{
+	const struct mm_struct *mm = task->mm;
+
+	if (!mm)
+		return 0;
+
+	__u64 hash = mix(mm->start_code, mm->end_code);
+
+	hash = mix(hash, mm->start_stack);
+	hash = mix(hash, mm->start_data);
+	hash = mix(hash, mm->end_data);
+	return mix(hash, mm->start_brk);
+}
+
 static __always_inline __u64 hash_of(const struct stack *stack)
 {
-	__u64 hash = mix(stack->pid, stack->started_ns) + stack->call;
+	__u64 hash = mix(mix(stack->pid, stack->started_ns), stack->program) + stack->call;
 
 	for (int i = 0; i < STACK_FRAMES && i < stack->depth; i++)
 		hash = mix(hash, stack->frames[i]);
@@ -94,10 +115,14 @@ static __always_inline bool draw_stack(void *ctx, struct stack *stack, const str
 
 	const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs((struct task_struct *)task);
 
-	if (bpf_probe_read_user(stack->words, sizeof(stack->words), (const void *)regs->sp))
+	if (bpf_probe_read_user(stack->words, sizeof(stack->words), (const void *)regs->sp)) {
 		__builtin_memset(stack->words, 0, sizeof(stack->words));
+		bpf_probe_read_user(stack->words, STACK_WORDS_AT_LEAST * sizeof(stack->words[0]),
+				    (const void *)regs->sp);
+	}
 	stack->pid = task->tgid;
 	stack->started_ns = task->group_leader->start_boottime;
+	stack->program = program_of(task);
 	stack->call = call;
 	stack->depth = size / sizeof(stack->frames[0]);
 	stack->hash = hash_of(stack);

@@ -5,7 +5,6 @@ package callsite
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,11 +14,17 @@ import (
 )
 
 const (
-	// maxProcesses is how many processes are remembered: more than a host runs that open sockets and leak them. Of the
-	// others the oldest goes.
-	maxProcesses = 4096
+	// maxProcesses is how many processes are remembered for what they open next, of which a hostile one takes a hundred
+	// kilobytes. Of the others the oldest goes, and is looked at again.
+	maxProcesses = 1024
 	// trimFrom is how many stacks must have come since the last time to make it worth to look which nobody needs.
 	trimFrom = 4096
+	// seenTries is how often a process is looked at that begins one program after the other.
+	seenTries = 2
+	// nameTime is how long the names of a stack may take: those of the largest programs take a second.
+	nameTime = 5 * time.Second
+	// maxNaming is how many stacks may be named at a time. A program can be made so that it takes for ever.
+	maxNaming = 2
 )
 
 // Stacks are where stacks come from; *kernel.Stacks is one, and says what the methods do.
@@ -34,8 +39,9 @@ var _ Stacks = (*kernel.Stacks)(nil)
 // Process is a process as it was when it was looked at, and may have ended since.
 type Process interface {
 	// Learn looks at the process again if the stack has code that it has not seen, as of a library that was loaded since.
-	Learn(symbolize.Stack)
-	// Frames names the frames of a stack, innermost first.
+	// It returns what the stack needs of it, and false if the process runs another program by now.
+	Learn(symbolize.Stack) (part Process, ok bool)
+	// Frames names the frames of a stack, innermost first; none if it must be another program's.
 	Frames(symbolize.Stack) []symbolize.Frame
 }
 
@@ -56,32 +62,16 @@ type Book struct {
 	look   Look
 
 	mu        sync.Mutex
-	processes map[process]Process // nil: it had ended
+	processes map[process]Process // as they are now; nil: it had ended
+	left      map[uint32]Process  // by stack that has no name yet: as they were when it came
 	order     []process           // as they came
 	held      map[process]bool    // whose program was looked at before it was told
 	opened    map[uint32]opening  // by stack
 	sites     map[uint64]Site     // by number
 	fresh     int                 // stacks since the last Trim
-}
 
-// process is a process for good: pids come again.
-type process struct {
-	pid     uint32
-	started time.Duration // in steps of startStep
-}
-
-// startStep is how exactly /proc tells when a process began.
-const startStep = 10 * time.Millisecond
-
-func processOf(s *tcp.Stack) process { return process{s.PID, s.Started.Truncate(startStep)} }
-
-// Hold looks at a process that runs a program of which Watch has yet to be told, and that is kept from going on.
-func (b *Book) Hold(pid uint32, started time.Duration) {
-	s := tcp.Stack{PID: pid, Started: started}
-	b.process(&s)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held[processOf(&s)] = true
+	naming   chan struct{} // a place for each stack that is being named
+	nameTime time.Duration
 }
 
 // opening is what a stack says.
@@ -93,7 +83,8 @@ type opening struct {
 // New returns a Book that knows nothing yet.
 func New(stacks Stacks, look Look) *Book {
 	return &Book{
-		stacks: stacks, look: look, processes: map[process]Process{}, held: map[process]bool{}, opened: map[uint32]opening{}, sites: map[uint64]Site{},
+		stacks: stacks, look: look, processes: map[process]Process{}, left: map[uint32]Process{}, held: map[process]bool{},
+		opened: map[uint32]opening{}, sites: map[uint64]Site{}, naming: make(chan struct{}, maxNaming), nameTime: nameTime,
 	}
 }
 
@@ -112,60 +103,19 @@ func (b *Book) Watch() error {
 			b.begin(&stack)
 			continue
 		}
-		b.mu.Lock()
-		b.fresh++
-		b.mu.Unlock()
-		if p := b.process(&stack); p != nil {
-			p.Learn(symbolStack(&stack))
-		}
+		b.arrive(&stack)
 	}
 }
 
-// begin looks at a process that runs a new program: what was known of it was another one's.
-func (b *Book) begin(stack *tcp.Stack) {
-	key := processOf(stack)
-	b.mu.Lock()
-	if b.held[key] {
-		delete(b.held, key)
-		b.mu.Unlock()
-		return
-	}
-	if _, known := b.processes[key]; known {
-		delete(b.processes, key)
-		b.order = slices.DeleteFunc(b.order, func(k process) bool { return k == key })
-	}
-	b.mu.Unlock()
-	b.process(stack)
-}
-
-func symbolStack(s *tcp.Stack) symbolize.Stack { return symbolize.Stack{PCs: s.PCs, Words: s.Words} }
-
-// process returns what is known of the process of a stack, looking at it if that was not done; nil if it had ended by
-// then. Two goroutines may look at the same process, which does no harm.
-func (b *Book) process(stack *tcp.Stack) Process {
-	key := processOf(stack)
-	b.mu.Lock()
-	known, ok := b.processes[key]
-	b.mu.Unlock()
-	if ok {
-		return known
-	}
-	seen, err := b.look(key.pid, key.started)
-	if err != nil {
-		seen = nil
-	}
+// arrive looks at the process of a stack, and remembers for it what was seen: the process may go on as another program.
+func (b *Book) arrive(stack *tcp.Stack) {
+	p := b.seen(stack)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known, ok := b.processes[key]; ok {
-		return known
+	b.fresh++
+	if _, named := b.opened[stack.ID]; !named {
+		b.left[stack.ID] = p
 	}
-	if len(b.order) == maxProcesses {
-		delete(b.processes, b.order[0])
-		b.order = b.order[1:]
-	}
-	b.processes[key] = seen
-	b.order = append(b.order, key)
-	return seen
 }
 
 // Opened returns the number of the site where a socket was opened, the same for the same place in the code, and the call
@@ -190,8 +140,14 @@ func (b *Book) Opened(s *tcp.Socket) (site uint64, call tcp.Call) {
 // note names the frames of a stack and remembers them.
 func (b *Book) note(stack *tcp.Stack) (number uint64, call tcp.Call) {
 	site := Site{Call: stack.Call}
-	if p := b.process(stack); p != nil {
-		site.Frames = p.Frames(symbolStack(stack))
+	b.mu.Lock()
+	p, told := b.left[stack.ID]
+	b.mu.Unlock()
+	if !told {
+		p = b.seen(stack)
+	}
+	if p != nil {
+		site.Frames = b.frames(p, symbolStack(stack))
 	}
 	if len(site.Frames) == 0 {
 		site.Frames = bare(stack)
@@ -204,6 +160,7 @@ func (b *Book) note(stack *tcp.Stack) (number uint64, call tcp.Call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.opened[stack.ID] = opening{number, stack.Call}
+	delete(b.left, stack.ID)
 	if _, known := b.sites[number]; !known && number != 0 {
 		b.sites[number] = site
 	}
@@ -240,6 +197,7 @@ func (b *Book) Trim(at int64, sockets []tcp.Socket) error {
 	b.fresh = 0
 	for _, id := range gone {
 		delete(b.opened, id)
+		delete(b.left, id)
 	}
 	used := make(map[uint64]bool, len(b.opened))
 	for _, o := range b.opened {

@@ -15,12 +15,13 @@ type host struct {
 	stacks map[uint32]tcp.Stack
 	fresh  chan tcp.Stack
 	ended  map[uint32]bool
+	execed map[uint32]bool // runs other by now
 	looks  int
 	trims  int
 }
 
 func newHost(stacks ...tcp.Stack) *host {
-	h := &host{stacks: map[uint32]tcp.Stack{}, fresh: make(chan tcp.Stack, 100), ended: map[uint32]bool{}}
+	h := &host{stacks: map[uint32]tcp.Stack{}, execed: map[uint32]bool{}, fresh: make(chan tcp.Stack, 100), ended: map[uint32]bool{}}
 	for _, s := range stacks {
 		h.stacks[s.ID] = s
 		h.fresh <- s
@@ -54,7 +55,7 @@ func (h *host) Trim(since int64, needed func(uint32) bool) (gone []uint32, err e
 	return gone, nil
 }
 
-func (program) Learn(symbolize.Stack) {}
+func (p program) Learn(symbolize.Stack) (Process, bool) { return p, true }
 
 // program names each address by what is written there.
 type program map[uint64]symbolize.Frame
@@ -82,7 +83,31 @@ func (h *host) look(pid uint32, _ time.Duration) (Process, error) {
 	if h.ended[pid] {
 		return nil, errors.New("has ended")
 	}
-	return app, nil
+	if h.execed[pid] {
+		return other{}, nil
+	}
+	return running{app, h, pid}, nil
+}
+
+// running is a process of which something else may come.
+type running struct {
+	program
+	host *host
+	pid  uint32
+}
+
+func (r running) Learn(symbolize.Stack) (Process, bool) { return r.program, !r.host.execed[r.pid] }
+
+// other is a program that has other functions at every address.
+type other struct{}
+
+func (o other) Learn(symbolize.Stack) (Process, bool) { return o, true }
+
+func (other) Frames(s symbolize.Stack) (frames []symbolize.Frame) {
+	for _, pc := range s.PCs {
+		frames = append(frames, symbolize.Frame{PC: pc, Function: "other", Module: "/opt/other", Kind: symbolize.KindUser})
+	}
+	return frames
 }
 
 func stack(id, pid uint32, call tcp.Call, pcs ...uint64) tcp.Stack {
@@ -163,6 +188,85 @@ func TestEndedProcess(t *testing.T) {
 	}
 }
 
+// slow is a program that takes as long as it is let.
+type slow struct {
+	program
+	release chan struct{}
+}
+
+func (s slow) Learn(symbolize.Stack) (Process, bool) { return s, true }
+
+func (s slow) Frames(stack symbolize.Stack) []symbolize.Frame {
+	<-s.release
+	return s.program.Frames(stack)
+}
+
+// A program that takes for ever costs its own names, and a few of them no others' time.
+func TestSlowProgram(t *testing.T) {
+	h := newHost()
+	release := make(chan struct{})
+	b := New(h, func(pid uint32, _ time.Duration) (Process, error) {
+		if pid == 10 {
+			return slow{app, release}, nil
+		}
+		return app, nil
+	})
+	named := func(id, pid uint32) string {
+		s := stack(id, pid, tcp.CallConnect, 1, 2)
+		h.stacks[id] = s
+		number, _ := b.Opened(opened(id))
+		site, _ := b.Site(number)
+		return site.Frames[site.Place].Function
+	}
+	b.nameTime = time.Millisecond
+	if got := named(1, 10); got != "" {
+		t.Errorf("got %s", got)
+	}
+	b.nameTime = time.Hour
+	if got := named(2, 11); got != "app.dial" {
+		t.Errorf("beside a slow one: %q", got)
+	}
+	b.nameTime = time.Millisecond
+	named(3, 10)
+	b.nameTime = time.Hour
+	if got := named(4, 11); got != "" {
+		t.Errorf("beside %d slow ones: %q", maxNaming, got)
+	}
+	close(release)
+	for deadline := time.Now().Add(10 * time.Second); len(b.naming) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never done")
+		}
+	}
+	if got := named(5, 10); got != "app.dial" {
+		t.Errorf("in the end: %q", got)
+	}
+}
+
+// A stack is named by the program that left it, whatever the process runs by then: also if the next program is told.
+func TestExecutedProcess(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		h := newHost(stack(1, 10, tcp.CallConnect, 1, 2), stack(2, 10, tcp.CallConnect, 1, 3))
+		b := New(h, h.look)
+		before, after := h.stacks[1], h.stacks[2]
+		b.arrive(&before)
+		h.execed[10] = true
+		if told {
+			b.begin(&tcp.Stack{PID: 10, Started: before.Started})
+		}
+		b.arrive(&after)
+		for id, want := range map[uint32]string{1: "app.dial", 2: "other"} {
+			number, _ := b.Opened(opened(id))
+			if site, _ := b.Site(number); len(site.Frames) == 0 || site.Frames[site.Place].Function != want {
+				t.Errorf("stack %d: %+v, want %s", id, site, want)
+			}
+		}
+		if len(b.left) != 0 {
+			t.Errorf("%d stacks are kept that have names", len(b.left))
+		}
+	}
+}
+
 func TestProcessesAreBounded(t *testing.T) {
 	h := newHost()
 	b := New(h, h.look)
@@ -202,6 +306,7 @@ func TestTrim(t *testing.T) {
 	kept, _ := b.Opened(opened(1))
 	dropped, _ := b.Opened(opened(2))
 	sockets := []tcp.Socket{*opened(1)}
+	b.left[2] = app
 	if err := b.Trim(1, sockets); err != nil || h.trims != 0 {
 		t.Errorf("trimmed %d times, %v: there is room", h.trims, err)
 	}
@@ -212,7 +317,7 @@ func TestTrim(t *testing.T) {
 	if _, ok := b.Site(kept); !ok {
 		t.Error("what a socket has is forgotten")
 	}
-	if _, ok := b.Site(dropped); ok || len(b.opened) != 1 {
+	if _, ok := b.Site(dropped); ok || len(b.opened) != 1 || len(b.left) != 0 {
 		t.Error("what no socket has is kept")
 	}
 }

@@ -52,6 +52,13 @@ func (f *fakeLook) look() error {
 	return f.lookErr
 }
 
+// count returns how often somebody has looked.
+func (f *fakeLook) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looks
+}
+
 // tally returns the next one.
 func (f *fakeLook) tally() (t tcp.Tally) {
 	f.mu.Lock()

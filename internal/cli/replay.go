@@ -16,17 +16,16 @@ import (
 )
 
 const replayHelp = `Look at a recording as if it were happening: a directory of tcptrail log, one
-file of it, or what tcptrail trace -o json has written; "-" is stdin. It takes no
-privilege, and no kernel but one that can read files.
+file of it, or what tcptrail trace -o json has written; "-" is stdin. It takes
+no privilege, and looks at nothing of this host.
 
   replay PATH         prints transitions, as trace does
   replay leaks PATH   finds what was stuck, as leaks did when it was recorded
   replay count PATH   counts the sockets at the end of it, or at --until
   replay list PATH    lists them
 
-Their flags and filters are those of the commands themselves. Numbers of
-processes, namespaces and cgroups are those of the recording; nothing is looked
-up on this host.`
+Their flags and filters are those of the commands themselves. Processes,
+namespaces and cgroups go by their numbers in the recording.`
 
 const replayExamples = `  tcptrail replay /var/log/tcptrail                    all transitions, in order
   tcptrail replay /var/log/tcptrail -p 4242 -o json    those of one process
@@ -108,7 +107,7 @@ func newReplay(env *Env) *cobra.Command {
 		name := sub.Name()
 		sub.Use = name + " [flags] PATH [FILTER]"
 		sub.Short = replayShort[name]
-		sub.Long = sub.Short + ": a directory of tcptrail log, or a file.\n\nFlags and FILTER are those of tcptrail " + name + "; see there."
+		sub.Long = sub.Short + ".\n\nPATH is a directory of tcptrail log, or a file. Flags and FILTER\nare those of tcptrail " + name + "; see there."
 		sub.Example = ""
 		replay.AddCommand(sub)
 	}

@@ -29,6 +29,7 @@ func TestHelp(t *testing.T) {
 		{"help count", "help-count"},
 		{"leaks --help", "help-leaks"},
 		{"help leaks", "help-leaks"},
+		{"log --help", "help-log"},
 		{"replay --help", "help-replay"},
 		{"help replay leaks", "help-replay-leaks"},
 		{"help completion", "help-completion"},

@@ -65,7 +65,14 @@ type looked struct {
 	image    *symbolize.Image
 }
 
-func (l looked) Learn(s symbolize.Stack)                    { l.image.Learn(s) }
+func (l looked) Learn(s symbolize.Stack) (callsite.Process, bool) {
+	part, ok := l.image.Learn(s)
+	if !ok {
+		return nil, false
+	}
+	return looked{l.resolver, part}, true
+}
+
 func (l looked) Frames(s symbolize.Stack) []symbolize.Frame { return l.resolver.Resolve(l.image, s) }
 
 // hold looks at a process that is kept from running.

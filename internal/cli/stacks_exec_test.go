@@ -15,19 +15,23 @@ __attribute__((used)) int pad(int x) { for (int i = 0; i < x; i++) x += __builti
 #endif
 int main(int argc, char **argv) {
 	char l[12], c[12];
-	if (argc > 3) {
-		int again = -1;
-		if (!strcmp(argv[3], "dial")) again = DIAL();
-		go_on();
-		leak(atoi(argv[1]), atoi(argv[2]));
-		if (again >= 0) leak(atoi(argv[1]), again);
-		return go_on();
+	if (argc == 2 || argc == 3) {
+		snprintf(l, sizeof l, "%d", serve());
+		snprintf(c, sizeof c, "%d", DIAL());
+		if (argc > 2) puts("opened"), fflush(stdout), go_on();
+		execl(argv[1], argv[1], l, c, argc > 2 ? argv[2] : "", (char *)0);
+		return 1;
 	}
-	snprintf(l, sizeof l, "%d", serve());
-	snprintf(c, sizeof c, "%d", DIAL());
-	if (argc > 2) go_on();
-	execl(argv[1], argv[1], l, c, argc > 2 ? argv[2] : "", (char *)0);
-	return 1;
+	socklen_t n = sizeof to;
+	int again = -1, listener = atoi(argv[1]);
+	getsockname(listener, (struct sockaddr *)&to, &n);
+	if (!strcmp(argv[3], "dial")) again = DIAL();
+	puts("opened");
+	fflush(stdout);
+	go_on();
+	leak(listener, atoi(argv[2]));
+	if (again >= 0) leak(listener, again);
+	return go_on();
 }
 `
 
@@ -51,8 +55,9 @@ func TestPrivilegedCallSiteBeforeExec(t *testing.T) {
 			first := compileSteps(t, filepath.Join(sub, "first"), execC, append(tt.first, "-DDIAL=first_dial")...)
 			second := compileSteps(t, filepath.Join(sub, "second"), execC, append(tt.second, "-DDIAL=second_dial")...)
 			t.Run("looked at", func(t *testing.T) {
-				p := startLeaker(t, ns, nil, first, second, "keep")
-				r.awaitLook(first)
+				p := startLeaker(t, ns, first, second, "keep")
+				p.await("opened")
+				r.awaitLooks(ns)
 				p.tell()
 				p.tell()
 				if f := r.sitesOf(p.pid(), 1)[0]; !f.has("first_dial") || f.has("second_dial") {
@@ -60,17 +65,19 @@ func TestPrivilegedCallSiteBeforeExec(t *testing.T) {
 				}
 			})
 			t.Run("at once", func(t *testing.T) {
-				p := startLeaker(t, ns, nil, first, second)
+				p := startLeaker(t, ns, first, second)
 				p.tell()
 				if f := r.sitesOf(p.pid(), 1)[0]; f.has("second_dial") {
 					t.Errorf("call site %q, stack %+v", f.Callsite, f.Frames)
 				}
 			})
 			t.Run("both", func(t *testing.T) {
-				p := startLeaker(t, ns, nil, first, second, "dial")
-				r.awaitLook(first)
+				p := startLeaker(t, ns, first, second, "dial")
+				p.await("opened")
+				r.awaitLooks(ns)
 				p.tell()
-				r.awaitLook(second)
+				p.await("opened")
+				r.awaitLooks(ns)
 				p.tell()
 				sites := r.sitesOf(p.pid(), 2)
 				var firsts, seconds int

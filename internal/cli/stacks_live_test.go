@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/tcptrail/tcptrail/internal/nettest"
@@ -91,23 +91,25 @@ func (r *tracer) sitesOf(pid, count int) (all []sited) {
 	return all
 }
 
-// awaitLook waits until a program has been looked at: its file is open.
-func (r *tracer) awaitLook(program string) {
+// awaitLooks waits until all processes have been looked at that have opened sockets: one that opens the next is, which is
+// seen by its file being open.
+func (r *tracer) awaitLooks(ns *nettest.NS) {
 	r.Helper()
+	program := compileSteps(r.T, filepath.Join(r.TempDir(), "next"), "int main(void) { serve(); DIAL(); return go_on(); }")
+	startLeaker(r.T, ns, program)
 	eventually(r.T, "a look at "+program, func() bool {
-		fds := fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid)
-		entries, err := os.ReadDir(fds)
+		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", r.cmd.Process.Pid))
 		if err != nil {
 			r.Fatal(err)
 		}
-		return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-			link, err := os.Readlink(filepath.Join(fds, e.Name()))
-			return err == nil && strings.HasSuffix(link, program)
+		return slices.ContainsFunc(links, func(link string) bool {
+			to, err := os.Readlink(link)
+			return err == nil && to == program
 		})
 	})
 }
 
-// says whether a function is named on the stack.
+// has says whether a function is named on the stack.
 func (f *frames) has(function string) bool { return slices.Contains(f.functions(), function) }
 
 // leaker is a program that runs and leaks.
@@ -115,14 +117,21 @@ type leaker struct {
 	*testing.T
 	cmd *exec.Cmd
 	in  io.WriteCloser
+	out *bufio.Scanner
 }
 
-// startLeaker starts a program in a namespace, which is killed with the test.
-func startLeaker(t *testing.T, ns *nettest.NS, attr *syscall.SysProcAttr, argv ...string) *leaker {
+// startLeaker starts a program in a namespace, which ends with the test.
+func startLeaker(t *testing.T, ns *nettest.NS, argv ...string) *leaker {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.SysProcAttr, cmd.Stderr = attr, os.Stderr
-	in, err := cmd.StdinPipe()
+	cmd.Stderr = os.Stderr
+	stdin, in, err := os.Pipe() // not of cmd, which closes its own with the program's end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	cmd.Stdin = stdin
+	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = ns.Do(cmd.Start)
 	}
@@ -130,10 +139,11 @@ func startLeaker(t *testing.T, ns *nettest.NS, attr *syscall.SysProcAttr, argv .
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		in.Close() // its children end by that
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	return &leaker{t, cmd, in}
+	return &leaker{t, cmd, in, bufio.NewScanner(out)}
 }
 
 func (l *leaker) pid() int { return l.cmd.Process.Pid }
@@ -144,6 +154,17 @@ func (l *leaker) tell() {
 	if _, err := l.in.Write([]byte{'\n'}); err != nil {
 		l.Fatal(err)
 	}
+}
+
+// await waits for a line that begins with a word, and returns the rest of it.
+func (l *leaker) await(word string) (rest string) {
+	l.Helper()
+	l.out.Scan()
+	first, rest, _ := strings.Cut(l.out.Text(), " ")
+	if first != word {
+		l.Fatalf("%v says %q, want %q", l.cmd.Args, l.out.Text(), word)
+	}
+	return rest
 }
 
 // compileSteps compiles the common steps and a main program.

@@ -144,7 +144,8 @@ type bpfStack struct {
 	Hash      uint64
 	UsedNs    uint64
 	StartedNs uint64
-	Words     [8]uint64
+	Program   uint64
+	Words     [32]uint64
 	Frames    [32]uint64
 	Pid       uint32
 	Call      uint8

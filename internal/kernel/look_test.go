@@ -23,7 +23,7 @@ func TestSocketOfFull(t *testing.T) {
 	}
 	copy(row.Comm[:], "\x1b[31m\nfifteen")
 	want := tcp.Socket{
-		Cookie: 0x2a, CgroupID: 99,
+		Seen: 1_000_000_000, Cookie: 0x2a, CgroupID: 99,
 		Local: netip.MustParseAddrPort("10.1.2.3:443"), Remote: netip.MustParseAddrPort("[2001:db8::1]:20480"),
 		Age: tcp.ExactAge(tcp.AgeTraced, 100*time.Millisecond), Timer: tcp.Timer{Kind: tcp.TimerKeepalive, Left: 100 * time.Millisecond, Retries: 3},
 		RTT: 13 * time.Microsecond, RTTVar: 14 * time.Microsecond,

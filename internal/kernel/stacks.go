@@ -87,7 +87,7 @@ func decodeProgram(b []byte) tcp.Stack {
 func decodeStack(id uint32, raw *bpfStack) tcp.Stack {
 	depth := min(int(raw.Depth), len(raw.Frames))
 	return tcp.Stack{
-		ID: id, PID: raw.Pid, Started: time.Duration(raw.StartedNs), Used: int64(raw.UsedNs), Call: tcp.Call(raw.Call),
+		ID: id, PID: raw.Pid, Started: time.Duration(raw.StartedNs), Program: raw.Program, Used: int64(raw.UsedNs), Call: tcp.Call(raw.Call),
 		PCs: raw.Frames[:depth:depth], Words: raw.Words[:],
 	}
 }

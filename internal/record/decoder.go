@@ -109,12 +109,12 @@ func (r *Record) look(line []byte) error {
 		}
 		r.Look.Horizon[state] = until
 	}
-	for _, g := range l.Gone {
-		kind, err := named[tcp.Kind](g.Kind, "kind")
+	for i := range l.Gone {
+		key, err := l.Gone[i].key()
 		if err != nil {
 			return &FieldError{"gone", err}
 		}
-		r.Look.Gone = append(r.Look.Gone, Key{uint64(g.Cookie), kind})
+		r.Look.Gone = append(r.Look.Gone, key)
 	}
 	return nil
 }
@@ -324,6 +324,8 @@ func familyOf(value []byte) (tcp.Family, error) {
 		return tcp.Inet, nil
 	case "inet6":
 		return tcp.Inet6, nil
+	case "unknown":
+		return 0, nil
 	}
 	return 0, errValue
 }

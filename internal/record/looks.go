@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
@@ -49,8 +50,28 @@ type lookLine struct {
 }
 
 type goneLine struct {
-	Cookie hexNumber `json:"cookie"`
-	Kind   string    `json:"kind"`
+	Cookie hexNumber       `json:"cookie"`
+	Kind   string          `json:"kind"`
+	NetNS  uint32          `json:"netns,omitempty"`
+	Local  *netip.AddrPort `json:"local,omitempty"`
+	Remote *netip.AddrPort `json:"remote,omitempty"`
+}
+
+func goneLineOf(k Key) goneLine {
+	g := goneLine{Cookie: hexNumber(k.Cookie), Kind: k.Kind.String(), NetNS: k.NetNS}
+	if k.Cookie == 0 {
+		g.Local, g.Remote = &k.Local, &k.Remote
+	}
+	return g
+}
+
+func (g *goneLine) key() (k Key, err error) {
+	k = Key{Cookie: uint64(g.Cookie), NetNS: g.NetNS}
+	if g.Local != nil && g.Remote != nil {
+		k.Local, k.Remote = *g.Local, *g.Remote
+	}
+	k.Kind, err = named[tcp.Kind](g.Kind, "kind")
+	return k, err
 }
 
 // Append appends the lines of a look: of each socket that is new or has changed, and one of the look. Of l, Now, Baseline
@@ -81,7 +102,7 @@ func (w *Looks) Append(b []byte, at int64, s *tcp.Snapshot, l *Look) ([]byte, er
 	for k, t := range known {
 		if t.look != w.look {
 			delete(known, k)
-			line.Gone = append(line.Gone, goneLine{hexNumber(k.Cookie), k.Kind.String()})
+			line.Gone = append(line.Gone, goneLineOf(k))
 		}
 	}
 	return w.encoder.object(b, LookOver, at, &line)

@@ -4,6 +4,7 @@
 package record
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
@@ -72,14 +73,22 @@ type Look struct {
 	FDLimits []FDLimit
 }
 
-// Key tells sockets apart: a minisock shares its cookie with the socket that it came from.
+// Key tells sockets apart: a minisock shares its cookie with the socket that it came from, or has none. One without is
+// known by its addresses.
 type Key struct {
-	Cookie uint64
-	Kind   tcp.Kind
+	Cookie        uint64
+	Kind          tcp.Kind
+	NetNS         uint32 // of one without a cookie, as the next two
+	Local, Remote netip.AddrPort
 }
 
 // KeyOf returns the key of a socket.
-func KeyOf(s *tcp.Socket) Key { return Key{s.Cookie, s.Kind} }
+func KeyOf(s *tcp.Socket) Key {
+	if s.Cookie != 0 {
+		return Key{Cookie: s.Cookie, Kind: s.Kind}
+	}
+	return Key{Kind: s.Kind, NetNS: s.NetNS, Local: s.Local, Remote: s.Remote}
+}
 
 // FDLimit is a process's limit of descriptors, and how many it had.
 type FDLimit struct {

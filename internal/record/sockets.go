@@ -41,11 +41,11 @@ func (s *Sockets) Snapshot(r *Record) (snapshot *tcp.Snapshot, missing int, err 
 	}
 	began := l.Now - int64(l.Took)
 	for _, line := range s.fresh {
-		kind, err := named[tcp.Kind](line.Kind, "kind")
+		socket, err := line.socket(line.Seen)
 		if err != nil {
 			return nil, 0, err
 		}
-		known[Key{uint64(line.Cookie), kind}] = line
+		known[KeyOf(&socket)] = line
 	}
 	s.fresh = s.fresh[:0]
 	for _, k := range l.Gone {
@@ -64,5 +64,6 @@ func (s *Sockets) Snapshot(r *Record) (snapshot *tcp.Snapshot, missing int, err 
 }
 
 func (k Key) compare(other Key) int {
-	return cmp.Or(cmp.Compare(k.Cookie, other.Cookie), cmp.Compare(k.Kind, other.Kind))
+	return cmp.Or(cmp.Compare(k.Cookie, other.Cookie), cmp.Compare(k.Kind, other.Kind), cmp.Compare(k.NetNS, other.NetNS),
+		k.Local.Compare(other.Local), k.Remote.Compare(other.Remote))
 }

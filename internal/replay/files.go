@@ -73,8 +73,10 @@ func directory(dir string) ([]Stream, error) {
 		})
 		files = slices.CompactFunc(files, func(a, b part) bool { return a.number == b.number })
 		var s Stream
+		last := uint64(0)
 		for _, p := range files {
-			s = append(s, segment(filepath.Join(dir, p.name)))
+			s = append(s, after(dir, p, last))
+			last = p.number
 		}
 		streams = append(streams, s)
 	}
@@ -106,6 +108,26 @@ func partOf(name string) (p part, ok bool) {
 
 func segment(path string) Segment {
 	return Segment{Name: path, Open: func() (io.ReadCloser, error) { return open(path) }}
+}
+
+// after returns a file of a directory that is being written: it may have got a number since it was seen, which follows
+// that of the one before, and been compressed.
+func after(dir string, p part, before uint64) Segment {
+	s := segment(filepath.Join(dir, p.name))
+	number := p.number
+	if number == current {
+		number = before + 1
+	}
+	plain := filepath.Join(dir, fmt.Sprintf("%s.%06d%s", p.stream, number, lineSuffix))
+	s.Open = func() (file io.ReadCloser, err error) {
+		for _, path := range []string{s.Name, plain, plain + zstdSuffix} {
+			if file, err = open(path); !errors.Is(err, os.ErrNotExist) {
+				return file, err
+			}
+		}
+		return io.NopCloser(strings.NewReader("")), nil // removed, as the oldest are
+	}
+	return s
 }
 
 // open opens a file, compressed or not.

@@ -3,6 +3,7 @@ package replay
 import (
 	"time"
 
+	"github.com/tcptrail/tcptrail/internal/record"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
@@ -10,10 +11,11 @@ import (
 // made a transition, it knows from that alone. It is for one goroutine.
 type Table struct {
 	full  map[uint64]*tcp.Socket // by cookie
-	minis map[uint64]mini
+	minis map[record.Key]mini
 	whole bool
-	now   int64 // CLOCK_MONOTONIC of the last event, ns
-	at    int64 // the same on the wall clock
+	ended map[uint64]int64 // by cookie, when: before a baseline, which may still have seen it
+	now   int64            // CLOCK_MONOTONIC of the last event, ns
+	at    int64            // the same on the wall clock
 }
 
 type mini struct {
@@ -25,20 +27,34 @@ type mini struct {
 const minisockLife = 60 * time.Second
 
 // NewTable returns a Table that knows none.
-func NewTable() *Table { return &Table{full: map[uint64]*tcp.Socket{}, minis: map[uint64]mini{}} }
+func NewTable() *Table {
+	return &Table{full: map[uint64]*tcp.Socket{}, minis: map[record.Key]mini{}, ended: map[uint64]int64{}}
+}
+
+// maxEnded is how many ends are remembered: of the second before a baseline. Without one there are ever more.
+const maxEnded = 1 << 17
 
 // Baseline takes over all sockets that there are.
 func (t *Table) Baseline(s *tcp.Snapshot, now, at int64) {
+	before, began := *t, now-int64(s.Took)
 	*t = *NewTable()
-	t.whole, t.now, t.at = true, now, at
+	t.whole, t.now, t.at, t.ended = true, max(now, before.now), max(at, before.at), nil
+	for cookie, k := range before.full {
+		if k.Seen >= began { // younger than what the baseline saw
+			t.full[cookie] = k
+		}
+	}
 	for i := range s.Sockets {
 		k := s.Sockets[i]
+		if t.full[k.Cookie] != nil || before.ended[k.Cookie] >= began && before.ended[k.Cookie] != 0 {
+			continue
+		}
 		if k.Kind == tcp.Minisock {
 			left := k.Timer.Left
 			if k.Timer.Kind == tcp.TimerNone {
 				left = minisockLife - k.Age.AtLeast
 			}
-			t.minis[k.Cookie] = mini{k, now + int64(left)}
+			t.minis[record.KeyOf(&k)] = mini{k, now + int64(left)}
 			continue
 		}
 		t.full[k.Cookie] = &k
@@ -53,8 +69,12 @@ func (t *Table) Apply(e *tcp.Event) {
 	t.now, t.at = max(t.now, e.Mono), max(t.at, e.Time)
 	if e.New == tcp.Close {
 		delete(t.full, e.Cookie)
+		if t.ended != nil && len(t.ended) < maxEnded {
+			t.ended[e.Cookie] = e.Mono
+		}
 		if e.Next.Valid() {
-			t.minis[e.Cookie] = mini{minisockOf(e), e.Mono + int64(minisockLife)}
+			s := minisockOf(e)
+			t.minis[record.KeyOf(&s)] = mini{s, e.Mono + int64(minisockLife)}
 		}
 		return
 	}
@@ -87,9 +107,9 @@ func (t *Table) Snapshot() *tcp.Snapshot {
 	for _, k := range t.full {
 		s.Sockets = append(s.Sockets, t.aged(*k))
 	}
-	for cookie, m := range t.minis {
+	for key, m := range t.minis {
 		if m.until <= t.now {
-			delete(t.minis, cookie)
+			delete(t.minis, key)
 			continue
 		}
 		s.Sockets = append(s.Sockets, t.aged(m.socket))

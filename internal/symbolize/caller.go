@@ -1,6 +1,9 @@
 package symbolize
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // call is an address of a stack.
 type call struct {
@@ -8,18 +11,18 @@ type call struct {
 	guess bool
 }
 
-// calls returns the addresses of a stack that are code, with the caller that has no place in the chain of frame pointers.
+// calls returns the addresses of a stack that are code, with the callers that have no place in the chain of frame pointers.
 //
 // A C library's wrapper of a system call has no frame, so that the chain, which begins in the wrapper's caller, has that
 // caller's caller first. At the stack pointer is where the wrapper returns to, unless it has pushed something: then it is
-// a little above.
+// a little above. Some wrappers call others.
 func (i *Image) calls(s Stack) []call {
 	var calls []call
 	for n, pc := range s.PCs {
 		if pc == 0 {
 			break
 		}
-		if n > 0 && i.mapped(pc-1) == nil {
+		if n > 0 && find(i.maps, pc-1) == nil {
 			break // a frame pointer that was none: code that is compiled without them
 		}
 		calls = append(calls, call{pc: pc})
@@ -27,16 +30,22 @@ func (i *Image) calls(s Stack) []call {
 	if len(calls) == 0 {
 		return nil
 	}
-	next := uint64(0)
-	if len(calls) > 1 {
-		next = calls[1].pc
-	}
-	for n, word := range s.Words {
-		if word == next && next != 0 {
+	return slices.Insert(calls, 1, i.frameless(s.Words, calls)...)
+}
+
+// frameless returns the calls among the words at the stack pointer, up to the first outside the C library, and not beyond
+// the chain of frame pointers.
+func (i *Image) frameless(words []uint64, chain []call) (calls []call) {
+	for n, word := range words {
+		if len(chain) > 1 && word == chain[1].pc {
 			break
 		}
-		if i.isReturnAddress(word) {
-			calls = append(calls[:1], append([]call{{word, n > 0}}, calls[1:]...)...)
+		jit := i.jit[word-1] != "" // of which the code is not known
+		if !jit && !i.isReturnAddress(word) {
+			continue
+		}
+		calls = append(calls, call{word, jit || n > 0})
+		if frames := i.frames(word, word-1); frames[len(frames)-1].Kind != KindSystem {
 			break
 		}
 	}

@@ -14,6 +14,8 @@ const (
 	phdrSize = 56
 	shdrSize = 64
 
+	// maxHeaders is how many segments and how many sections a file may have: linkers make dozens.
+	maxHeaders = 1024
 	// maxSectionName is enough for every name that is looked for.
 	maxSectionName = 64
 	// maxNotes is how much of a segment of notes is searched for the build id.
@@ -58,7 +60,7 @@ func readELF(r io.ReaderAt, size int64) (*image64, error) {
 	le := binary.LittleEndian
 	f.machine = elf.Machine(le.Uint16(head[18:]))
 	if n := uint64(le.Uint16(head[56:])); n > 0 {
-		if le.Uint16(head[54:]) != phdrSize {
+		if le.Uint16(head[54:]) != phdrSize || n > maxHeaders {
 			return nil, errFormat
 		}
 		table, err := f.bytesAt(le.Uint64(head[32:]), n*phdrSize)
@@ -87,7 +89,7 @@ func parseSegments(table []byte) []segment {
 }
 
 func (f *image64) readSections(off uint64, size, n uint16, names uint32) {
-	if off == 0 || size != shdrSize {
+	if off == 0 || size != shdrSize || n > maxHeaders {
 		return
 	}
 	table, err := f.bytesAt(off, uint64(n)*shdrSize)

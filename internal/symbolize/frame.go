@@ -18,6 +18,8 @@ type Stack struct {
 	// of a C library's system call wrapper, which has no frame, is found in them (on arm64 only if the wrapper has
 	// saved it: it is in a register otherwise).
 	Words []uint64
+	// Program is a hash of what /proc/PID/stat says of the program whose stack it is: see program.hash.
+	Program uint64
 }
 
 // Frame is one function call of a stack. What is not known is empty or zero.
@@ -100,4 +102,5 @@ type place struct {
 	line           int
 	kind           Kind
 	inlined        bool
+	short          bool // function is the last part of its name alone
 }

@@ -33,6 +33,7 @@ func kindOfModule(file string) Kind {
 var wrappers = map[string]bool{
 	"connect": true, "accept": true, "accept4": true, "listen": true, "socket": true, "__syscall_cancel": true,
 	"__syscall_cancel_arch": true, "__internal_syscall_cancel": true, "__syscall_cp_c": true, "__syscall_cp_asm": true, "__syscall_cp": true,
+	"sccp": true, "__cp_begin": true, "__cp_end": true, // musl
 }
 
 // kindOfFunction tells whose code a function of C, C++ or Rust is; KindUnknown if its name does not say.
@@ -42,12 +43,29 @@ func kindOfFunction(name string) Kind {
 	if wrappers[bare] || wrappers[name] {
 		return KindSystem
 	}
-	for _, prefix := range []string{"std::", "core::", "alloc::", "__gnu_cxx::", "<std::", "<core::", "<alloc::"} {
-		if strings.HasPrefix(name, prefix) {
+	if rest, ok := strings.CutPrefix(name, "<"); ok { // Rust: <TYPE>::function, <TYPE as TRAIT>::function
+		self, trait, _ := strings.Cut(rest, " as ")
+		if isStandard(self) && (trait == "" || isStandard(trait)) || !strings.Contains(self, "::") && isStandard(trait) {
 			return KindStandard
 		}
+		return KindUnknown
+	}
+	if isStandard(name) {
+		return KindStandard
 	}
 	return KindUnknown
+}
+
+// isStandard says whether a path of C++ or Rust begins in the standard library.
+func isStandard(path string) bool {
+	path = strings.TrimLeft(path, "&*[( ")
+	path = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(path, "mut "), "const "), "dyn ")
+	for _, prefix := range []string{"std::", "core::", "alloc::", "__gnu_cxx::"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // kindOfGo tells whose code a Go function is, given the modules that the program is made of.
@@ -77,4 +95,33 @@ func packageOf(function string) string {
 		return strings.ReplaceAll(function[:slash+dot], "%2e", ".")
 	}
 	return function
+}
+
+// kindOfJIT tells whose code a function is by the name that a just-in-time compiler gives it. CPython calls functions
+// py::NAME:FILE (Python/perf_trampoline.c), the JVM's agents as Java or the JVM does, and V8 KIND:NAME FILE:LINE:COLUMN.
+func kindOfJIT(name string) Kind {
+	if rest, ok := strings.CutPrefix(name, "py::"); ok {
+		_, file, _ := strings.Cut(rest, ":")
+		if strings.HasPrefix(file, "<frozen ") || strings.Contains(file, "/lib/python3") && !strings.Contains(file, "-packages/") {
+			return KindStandard
+		}
+		return KindUser
+	}
+	for _, known := range []struct {
+		prefixes []string
+		kind     Kind
+	}{
+		{[]string{"java.", "javax.", "jdk.", "sun.", "Ljava/", "Ljavax/", "Ljdk/", "Lsun/"}, KindStandard},
+		{[]string{"Interpreter", "call_stub", "StubRoutines", "Builtin:", "Stub:", "BytecodeHandler:"}, KindRuntime},
+	} {
+		for _, prefix := range known.prefixes {
+			if strings.HasPrefix(name, prefix) {
+				return known.kind
+			}
+		}
+	}
+	if strings.Contains(name, " node:") {
+		return KindStandard
+	}
+	return KindUser
 }

@@ -8,9 +8,12 @@ import (
 )
 
 const (
-	// maxMaps is how many mappings are looked at. The kernel's own limit is 65,530 a process (vm.max_map_count); of those
-	// few are executable.
+	// maxMaps is how many mappings are looked at. The kernel's own limit is 65,530 a process (vm.max_map_count).
 	maxMaps = 1 << 16
+	// maxCode is how many of them are kept, which are executable: those of a browser are hundreds.
+	maxCode = 2048
+	// maxPaths is how many bytes the names of their files may have together: those of a browser have ten thousand.
+	maxPaths = 64 << 10
 	// maxMapsLine is the longest line: a path has at most 4,096 bytes, and a newline in it takes four (\012).
 	maxMapsLine = 32 << 10
 )
@@ -32,12 +35,24 @@ const deletedMark = " (deleted)"
 // parseMaps reads what is executable of /proc/PID/maps, in ascending order. A line that makes no sense is passed over.
 func parseMaps(r io.Reader) ([]mapping, error) {
 	var maps []mapping
+	paths, size := map[string]string{}, 0
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxMapsLine)
-	for n := 0; n < maxMaps && lines.Scan(); n++ {
-		if m, ok := parseMapping(lines.Text()); ok {
-			maps = append(maps, m)
+	for n := 0; n < maxMaps && len(maps) < maxCode && lines.Scan(); n++ {
+		m, ok := parseMapping(lines.Text())
+		if !ok {
+			continue
 		}
+		path, known := paths[m.path]
+		if !known {
+			if size += len(m.path); size > maxPaths {
+				break
+			}
+			path = strings.Clone(m.path) // not the whole line
+			paths[path] = path
+		}
+		m.path = path
+		maps = append(maps, m)
 	}
 	return maps, lines.Err()
 }
@@ -64,7 +79,7 @@ func parseMapping(line string) (m mapping, ok bool) {
 		}
 		*number.to = n
 	}
-	m.dev = dev
+	m.dev = strings.Clone(dev)
 	m.path = unescapeNewlines(strings.TrimLeft(path, " "))
 	return m, m.start < m.end
 }

@@ -2,8 +2,11 @@ package symbolize
 
 import (
 	"debug/elf"
+	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ianlancetaylor/demangle"
@@ -15,6 +18,9 @@ const maxAnswers = 1024
 // module is a mapped file. It may be used by several goroutines.
 type module struct {
 	path string // in the root of the process that was seen with it first
+	uid  uint32 // owner of the file
+
+	weight atomic.Uint64 // bytes of debugging data in memory
 
 	mu      sync.Mutex
 	file    *os.File // nil: closed
@@ -37,14 +43,20 @@ func newModule(file *os.File, path string) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
 	return &module{
-		path: path, file: file, size: info.Size(), changed: info.ModTime(), elf: headers, answers: map[uint64][]place{},
+		path: path, uid: stat.Uid, file: file, size: info.Size(), changed: info.ModTime(), elf: headers, answers: map[uint64][]place{},
 	}, nil
 }
 
-// isFresh says whether the file is open and as it was.
+// isFresh says whether the file is open and as it was. It does not wait for somebody who looks something up there.
 func (m *module) isFresh() bool {
-	m.mu.Lock()
+	if !m.mu.TryLock() {
+		return true
+	}
 	defer m.mu.Unlock()
 	if m.file == nil {
 		return false
@@ -53,16 +65,41 @@ func (m *module) isFresh() bool {
 	return err == nil && info.Size() == m.size && info.ModTime().Equal(m.changed)
 }
 
+// close closes the file, if somebody looks something up there, later.
 func (m *module) close() error {
-	m.mu.Lock()
+	if !m.mu.TryLock() {
+		go func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			_ = m.closeNow() // only read
+		}()
+		return nil
+	}
 	defer m.mu.Unlock()
+	return m.closeNow()
+}
+
+func (m *module) closeNow() error {
 	if m.file == nil {
 		return nil
 	}
 	err := m.file.Close()
 	m.debug.close()
 	m.file, m.debug, m.golang = nil, nil, nil
+	m.weight.Store(0)
 	return err
+}
+
+// lighten frees the debugging data, which are read again when they are needed. It does not wait for somebody who looks
+// something up there.
+func (m *module) lighten() {
+	if !m.mu.TryLock() {
+		return
+	}
+	defer m.mu.Unlock()
+	m.debug.close()
+	m.debug = nil
+	m.weight.Store(0)
 }
 
 func (m *module) vaddr(offset uint64) (uint64, bool) { return m.elf.vaddr(offset) }
@@ -119,22 +156,38 @@ func (m *module) lookUp(vaddr uint64, root string) (found []place) {
 		}
 	}
 	if m.debug == nil {
-		m.debug = openDebug(m.elf, m.path, root)
+		m.debug = openDebug(m, root)
+		m.weight.Store(m.debug.size)
 	}
-	if found := m.debug.places(vaddr); len(found) > 0 {
+	found = m.debug.places(vaddr)
+	outer := len(found) - 1
+	if outer >= 0 && !found[outer].short {
 		return found
 	}
+	symbol := m.symbol(vaddr)
+	switch {
+	case outer < 0 && symbol != "":
+		return []place{named(symbol)}
+	case outer >= 0 && isMangled(symbol):
+		p := named(symbol)
+		found[outer].function, found[outer].kind = p.function, p.kind
+	}
+	return found
+}
+
+// symbol returns the function at a virtual address by the symbol tables; "" if they do not say.
+func (m *module) symbol(vaddr uint64) string {
 	for _, from := range []*image64{m.elf, m.debug.symbols()} {
 		if from == nil {
 			continue
 		}
 		for _, kind := range []elf.SectionType{elf.SHT_SYMTAB, elf.SHT_DYNSYM} {
 			if name := from.symbolAt(vaddr, kind); name != "" {
-				return []place{named(name)}
+				return name
 			}
 		}
 	}
-	return nil
+	return ""
 }
 
 // named returns the place of a symbol.
@@ -145,7 +198,7 @@ func named(symbol string) place {
 
 // demangled returns a name as its language writes it, without parameters, or as it stands.
 func demangled(symbol string) string {
-	return demangle.Filter(symbol, demangle.NoParams, demangle.NoEnclosingParams, demangle.MaxLength(maxNameLog))
+	return demangle.Filter(symbol, demangle.NoParams, demangle.NoEnclosingParams, demangle.NoClones, demangle.MaxLength(maxNameLog))
 }
 
 // maxNameLog bounds what a name becomes, as a power of two: a mangled one of a few bytes can stand for gigabytes.

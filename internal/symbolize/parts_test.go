@@ -1,10 +1,7 @@
 package symbolize
 
 import (
-	"bytes"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -39,6 +36,29 @@ zz-7f r-xp 00000000 00:00 0
 	}
 }
 
+// However many mappings there are, and however long the names of their files, few are kept.
+func TestMapsAreBounded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		path string
+		want int
+	}{
+		"anonymous": {"", maxCode}, "one file": {"/opt/app", maxCode}, "many files": {"/" + strings.Repeat("x", 1000) + "%d", maxPaths / 1004},
+	} {
+		var text strings.Builder
+		for n := range 3 * maxCode {
+			path := tt.path
+			if strings.Contains(path, "%d") {
+				path = fmt.Sprintf(path, n+100)
+			}
+			fmt.Fprintf(&text, "%x-%x r-xp 0 00:00 1 %s\n", n*8192, n*8192+4096, path)
+		}
+		maps, err := parseMaps(strings.NewReader(text.String()))
+		if err != nil || len(maps) != tt.want {
+			t.Errorf("%s: %d mappings, want %d, %v", name, len(maps), tt.want, err)
+		}
+	}
+}
+
 func FuzzParseMaps(f *testing.F) {
 	f.Add("55d0c0a01000-55d0c0a05000 r-xp 00001000 fe:00 1234   /opt/app\n")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -51,35 +71,6 @@ func FuzzParseMaps(f *testing.F) {
 				t.Errorf("%+v", m)
 			}
 		}
-	})
-}
-
-func TestPerfMap(t *testing.T) {
-	const text = `1000 20 Lcom/app/Main;::run
-0x2000 10 old
-2000 10 new one
-3000 100 outer
-3010 10 inner
-zz 1 bad
-4000 0 empty
-ffffffffffffffff 10 wraps
-`
-	m := perfMap{entries: parsePerfMap(strings.NewReader(text))}
-	for pc, want := range map[uint64]string{
-		0x1000: "Lcom/app/Main;::run", 0x101f: "Lcom/app/Main;::run", 0x1020: "", 0x2005: "new one", 0x3005: "outer", 0x3015: "inner",
-		0x3050: "outer", 0x4000: "", 0: "",
-	} {
-		if got := m.name(pc); got != want {
-			t.Errorf("%#x: %q, want %q", pc, got, want)
-		}
-	}
-}
-
-func FuzzPerfMap(f *testing.F) {
-	f.Add("1000 20 name\n", uint64(0x1001))
-	f.Fuzz(func(_ *testing.T, text string, pc uint64) {
-		m := perfMap{entries: parsePerfMap(strings.NewReader(text))}
-		m.name(pc)
 	})
 }
 
@@ -136,8 +127,21 @@ func TestKinds(t *testing.T) {
 	for name, want := range map[string]Kind{
 		"connect": KindSystem, "__libc_connect": KindSystem, "__connect": KindSystem, "reconnect": KindUnknown, "std::thread::spawn": KindStandard,
 		"core::ops::function::FnOnce::call_once": KindStandard, "app::std::run": KindUnknown,
+		"<alloc::vec::Vec<u8>>::push": KindStandard, "<&mut std::net::TcpStream as core::fmt::Debug>::fmt": KindStandard,
+		"<T as core::convert::Into<U>>::into": KindStandard, "<alloc::vec::Vec<u8> as app::Dial>::dial": KindUnknown,
+		"<u32 as app::Dial>::dial": KindUnknown, "<app::Client as core::fmt::Debug>::fmt": KindUnknown, "<app::Client<u32>>::open": KindUnknown,
 	} {
 		if got := kindOfFunction(name); got != want {
+			t.Errorf("%s is %v", name, got)
+		}
+	}
+	for name, want := range map[string]Kind{
+		"py::dial:/srv/app.py": KindUser, "py::create_connection:/usr/lib/python3.12/socket.py": KindStandard,
+		"py::send:/opt/venv/lib/python3.12/site-packages/requests/adapters.py": KindUser, "py::_find:<frozen importlib._bootstrap>": KindStandard,
+		"Ljava/net/Socket;::connect": KindStandard, "sun.nio.ch.Net::connect": KindStandard, "Lcom/app/Pool;::get": KindUser, "Interpreter": KindRuntime,
+		"LazyCompile:*connect node:net:1000:3": KindStandard, "Function:~dial /srv/app.js:7:2": KindUser, "Builtin:CEntry": KindRuntime, "f": KindUser,
+	} {
+		if got := kindOfJIT(name); got != want {
 			t.Errorf("%s is %v", name, got)
 		}
 	}
@@ -149,18 +153,6 @@ func TestKinds(t *testing.T) {
 	} {
 		if got := kindOfGo(name, []string{"mymod"}); got != want {
 			t.Errorf("%s is %v", name, got)
-		}
-	}
-}
-
-func TestDemangled(t *testing.T) {
-	for symbol, want := range map[string]string{
-		"connect": "connect", "_ZN4pool6Client4openERK11sockaddr_in": "pool::Client::open",
-		"_ZN3app4pool3get17h0123456789abcdefE": "app::pool::get", "_RNvCs1234_3app4main": "app::main",
-		"_Zbroken": "_Zbroken", "": "",
-	} {
-		if got := demangled(symbol); got != want {
-			t.Errorf("%s: %q, want %q", symbol, got, want)
 		}
 	}
 }
@@ -184,79 +176,4 @@ func TestHeadline(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", tt.frames, got, ok)
 		}
 	}
-}
-
-// mustCompile returns a small program with debugging data.
-func mustCompile(tb testing.TB) []byte {
-	tb.Helper()
-	gcc, err := exec.LookPath("gcc")
-	if err != nil {
-		tb.Fatal("this test needs gcc: apt-get install gcc libc6-dev")
-	}
-	dir := tb.TempDir()
-	source := filepath.Join(dir, "a.c")
-	if err := os.WriteFile(source, []byte("static int f(int x) { return x * 3; }\nint main(int c, char **v) { (void)v; return f(c); }\n"), 0o644); err != nil {
-		tb.Fatal(err)
-	}
-	if out, err := exec.Command(gcc, "-g", "-O1", "-nostdlib", "-static", "-Wl,-e,main", "-o", filepath.Join(dir, "a"), source).CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %s", err, out)
-	}
-	program, err := os.ReadFile(filepath.Join(dir, "a"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return program
-}
-
-// placesOf looks an address up as the package does, in a file that is nothing but bytes.
-func placesOf(tb testing.TB, program []byte, vaddr uint64) []place {
-	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "program")
-	if err := os.WriteFile(path, program, 0o644); err != nil {
-		tb.Fatal(err)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m, err := newModule(file, path)
-	if err != nil {
-		file.Close()
-		return nil
-	}
-	defer m.close()
-	return m.places(vaddr, tb.TempDir())
-}
-
-func TestCompiledProgram(t *testing.T) {
-	program := mustCompile(t)
-	f, err := readELF(bytes.NewReader(program), int64(len(program)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	start, ok := f.symbolValue("main")
-	if !ok {
-		t.Fatal("no main")
-	}
-	places := placesOf(t, program, start)
-	if len(places) == 0 || places[len(places)-1].function != "main" || filepath.Base(places[0].file) != "a.c" || places[0].line == 0 {
-		t.Errorf("%+v", places)
-	}
-	if len(f.buildID()) == 0 {
-		t.Log("this gcc gives no build id")
-	}
-}
-
-// Whatever is in a file, it is no end of us.
-func FuzzProgram(f *testing.F) {
-	program := mustCompile(f)
-	f.Add(uint32(0), []byte{}, uint64(0x401000))
-	f.Add(uint32(40), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, uint64(0x401000))
-	f.Add(uint32(60), []byte{0xff, 0xff}, uint64(0x401001))
-	f.Fuzz(func(t *testing.T, at uint32, patch []byte, vaddr uint64) {
-		broken := bytes.Clone(program)
-		copy(broken[int(at)%len(broken):], patch)
-		placesOf(t, broken, vaddr)
-		placesOf(t, broken[:int(at)%len(broken)], vaddr)
-	})
 }

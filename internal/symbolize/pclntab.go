@@ -5,6 +5,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -20,6 +21,8 @@ const (
 	pcTable = 64 << 10
 	// maxDependencies is how many modules of a program are looked at.
 	maxDependencies = 4096
+	// maxBuildInfo is how much of a file is read for their names.
+	maxBuildInfo = 32 << 20
 )
 
 // pclntab is the table of functions and lines of a Go program, of 1.18 or newer. Only what one address needs is read.
@@ -71,7 +74,7 @@ func readPclntab(f *image64, file io.ReaderAt) *pclntab {
 
 // modulesOf returns the paths of the modules whose first element has no dot, as of a program that was never published.
 func modulesOf(file io.ReaderAt) []string {
-	info, err := buildinfo.Read(file)
+	info, err := buildinfo.Read(&scarce{file, maxBuildInfo})
 	if err != nil {
 		return nil
 	}
@@ -80,6 +83,22 @@ func modulesOf(file io.ReaderAt) []string {
 		modules = append(modules, d.Path)
 	}
 	return modules
+}
+
+// scarce is a file of which so many bytes may be read, in all: for decoders that read as much as they are told to.
+type scarce struct {
+	io.ReaderAt
+	left int
+}
+
+var errTooMuch = errors.New("it reads too much")
+
+func (s *scarce) ReadAt(b []byte, off int64) (int, error) {
+	if len(b) > s.left {
+		return 0, errTooMuch
+	}
+	s.left -= len(b)
+	return s.ReaderAt.ReadAt(b, off)
 }
 
 // symbolValue returns the value of a function by its name.

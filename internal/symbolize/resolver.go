@@ -3,6 +3,7 @@ package symbolize
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -10,7 +11,10 @@ const (
 	// maxModules is how many files are kept open: a share of the usual limit of 1,024 descriptors that leaves room for all
 	// else. Processes share most of theirs.
 	maxModules = 384
-	procRoot   = "/proc"
+	// maxWeight is how many bytes of debugging data stay in memory when they are not in use: those of a few large programs,
+	// or of all the small ones.
+	maxWeight = 128 << 20
+	procRoot  = "/proc"
 )
 
 // Resolver names addresses. It shares files between processes. It may be used by several goroutines.
@@ -20,6 +24,7 @@ type Resolver struct {
 	mu      sync.Mutex
 	modules map[moduleID]*module
 	order   []moduleID // as they were opened: the first goes when there are too many
+	heavy   []*module  // with debugging data in memory, those that were used last at the end
 	closed  bool
 }
 
@@ -36,12 +41,13 @@ func (r *Resolver) Close() error {
 		errs = append(errs, m.close())
 	}
 	clear(r.modules)
-	r.order = nil
+	r.order, r.heavy = nil, nil
 	return errors.Join(errs...)
 }
 
 // module returns the module of a file, opening it if it is not open; nil if that cannot be done. A file that was changed
-// in place since is another one.
+// in place since is another one. What open returns may be another file, too, if the process changes its mappings
+// meanwhile: then other processes with this file do not get it.
 func (r *Resolver) module(id moduleID, path string, open func() (*os.File, error)) *module {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,11 +61,24 @@ func (r *Resolver) module(id moduleID, path string, open func() (*os.File, error
 	if err != nil {
 		return nil
 	}
+	if own, err := idOf(file); err != nil || own != id { // or the file system has other numbers for the two, as overlayfs
+		id = moduleID{"file " + own.dev, own.inode}
+		if known := r.modules[id]; known != nil && known.isFresh() {
+			_ = file.Close()
+			return known
+		}
+	}
 	m, err := newModule(file, path)
 	if err != nil {
 		_ = file.Close()
 		return nil
 	}
+	r.keep(id, m)
+	return m
+}
+
+// keep keeps a module open, and closes the oldest if there are too many.
+func (r *Resolver) keep(id moduleID, m *module) {
 	if old := r.modules[id]; old != nil {
 		_ = old.close()
 	} else {
@@ -71,7 +90,6 @@ func (r *Resolver) module(id moduleID, path string, open func() (*os.File, error
 		delete(r.modules, r.order[0])
 		r.order = r.order[1:]
 	}
-	return m
 }
 
 // Resolve names the frames of a stack that was taken in the process of the image, innermost first. Of what it cannot name
@@ -79,6 +97,7 @@ func (r *Resolver) module(id moduleID, path string, open func() (*os.File, error
 func (r *Resolver) Resolve(i *Image, s Stack) []Frame {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.jit = i.jitNames(s)
 	var frames []Frame
 	for n, call := range i.calls(s) {
 		at := call.pc
@@ -91,24 +110,86 @@ func (r *Resolver) Resolve(i *Image, s Stack) []Frame {
 		}
 		frames = append(frames, named...)
 	}
+	r.lighten(i)
 	return frames
 }
 
-// Learn looks at the process again, if it lives, when a stack has code that was not there when it was captured.
-func (i *Image) Learn(s Stack) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, pc := range s.PCs {
-		if pc != 0 && find(i.maps, pc) == nil {
-			_ = i.refresh() // it has ended: what is known is all that there is
-			return
+// lighten bounds the debugging data in memory after the modules of an image were used.
+func (r *Resolver) lighten(i *Image) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	used := map[*module]bool{}
+	for _, m := range i.modules {
+		used[m] = m != nil && m.weight.Load() > 0
+	}
+	r.heavy = slices.DeleteFunc(r.heavy, func(m *module) bool { return used[m] || m.weight.Load() == 0 })
+	for m, isHeavy := range used {
+		if isHeavy {
+			r.heavy = append(r.heavy, m)
 		}
 	}
+	var sum uint64
+	for n, m := range slices.Backward(r.heavy) {
+		if sum += m.weight.Load(); sum <= maxWeight {
+			continue
+		}
+		for _, m := range r.heavy[:n+1] {
+			m.lighten()
+		}
+		r.heavy = slices.Delete(r.heavy, 0, n+1)
+		return
+	}
+}
+
+// Learn looks at the process again, if it lives, for a stack that has just come, whose code may be younger than the image.
+// It returns what the stack needs of the image, which is little, and false if it is of another program: Capture the
+// process anew.
+func (i *Image) Learn(s Stack) (part *Image, ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.program.hash() != s.Program || errors.Is(i.learn(s), errOtherProgram) {
+		return nil, false
+	}
+	return i.part(s), true
+}
+
+// part returns the image with the mappings alone that the stack has to do with.
+func (i *Image) part(s Stack) *Image {
+	p := &Image{resolver: i.resolver, pid: i.pid, program: i.program, modules: map[moduleID]*module{}}
+	used := map[*mapping]bool{}
+	for _, addresses := range [...][]uint64{s.PCs, s.Words} {
+		for _, address := range addresses {
+			used[find(i.maps, address-1)] = true
+			used[find(i.maps, address)] = true
+		}
+	}
+	for n := range i.maps {
+		m := &i.maps[n]
+		if !used[m] {
+			continue
+		}
+		p.maps = append(p.maps, *m)
+		id := moduleID{m.dev, m.inode}
+		if mod, ok := i.modules[id]; ok {
+			p.modules[id] = mod
+		}
+	}
+	return p
+}
+
+// learn reads the mappings anew if one may be missing. Most words of a stack are no addresses of code, but the one that is
+// may be of a library that was loaded a moment ago.
+func (i *Image) learn(s Stack) error {
+	isMissing := func(pc uint64) bool { return pc != 0 && find(i.maps, pc-1) == nil }
+	if slices.ContainsFunc(s.PCs, isMissing) || slices.ContainsFunc(s.Words, isMissing) {
+		return i.refresh()
+	}
+	return nil
 }
 
 // frames names one address: the function there, and before it those that were inlined.
 func (i *Image) frames(pc, at uint64) []Frame {
-	m := i.mapped(at)
+	m := find(i.maps, at)
 	switch {
 	case m == nil:
 		return []Frame{{PC: pc}}
@@ -148,19 +229,8 @@ func (i *Image) unfiled(m *mapping, pc, at uint64) Frame {
 		return f
 	}
 	f.Module = "[anon]"
-	if name := i.jitted(at); name != "" {
-		f.Function, f.Kind = name, KindUser
+	if name := i.jit[at]; name != "" {
+		f.Function, f.Kind = name, kindOfJIT(name)
 	}
 	return f
-}
-
-// mapped returns the mapping of an address, looking at the process again if it is in none: it may be younger.
-func (i *Image) mapped(at uint64) *mapping {
-	if m := find(i.maps, at); m != nil {
-		return m
-	}
-	if i.refresh() != nil {
-		return nil
-	}
-	return find(i.maps, at)
 }

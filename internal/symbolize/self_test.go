@@ -5,9 +5,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // here returns the return addresses of its callers, and what the runtime says of them.
@@ -38,7 +40,16 @@ func TestSelf(t *testing.T) {
 		t.Fatal(err)
 	}
 	pcs, want := here()
-	frames := r.Resolve(image, Stack{PCs: append([]uint64{pcs[0]}, pcs...)})[1:] // the first is no return address
+	stack := Stack{PCs: append([]uint64{inSyscall(t)}, pcs...), Program: image.program.hash()}
+	part, ok := image.Learn(stack)
+	if !ok || len(part.maps) == 0 || len(part.maps) >= len(image.maps) {
+		t.Fatalf("of %d mappings the stack has %d", len(image.maps), len(part.maps))
+	}
+	frames := r.Resolve(part, stack)
+	if len(frames) == 0 || !strings.HasPrefix(frames[0].Function, "runtime.") && !strings.HasPrefix(frames[0].Function, "internal/runtime/") {
+		t.Fatalf("a thread waits in %+v", frames)
+	}
+	frames = frames[1:]
 	for _, f := range want {
 		if f.Function == "" || f.Func == nil { // inlined: the table tells of its caller alone
 			continue
@@ -58,6 +69,42 @@ func TestSelf(t *testing.T) {
 	best, ok := Headline(frames)
 	if !ok || !strings.HasSuffix(best.Function, "symbolize.TestSelf") || filepath.Base(best.File) != "self_test.go" {
 		t.Errorf("headline %+v", best)
+	}
+}
+
+// inSyscall returns where a thread of this process waits in a system call, as the runtime's own do.
+func inSyscall(t *testing.T) uint64 {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		paths, err := filepath.Glob("/proc/self/task/*/syscall")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, _ := os.ReadFile(path) // number, six arguments, stack pointer, program counter; or "running"
+			fields := strings.Fields(string(text))
+			if len(fields) != 9 {
+				continue
+			}
+			pc, err := strconv.ParseUint(fields[8], 0, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pc
+		}
+	}
+	t.Fatal("no thread waits")
+	return 0
+}
+
+func TestModulesOf(t *testing.T) {
+	exe, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	if got := modulesOf(exe); !slices.Contains(got, "github.com/tcptrail/tcptrail") {
+		t.Errorf("made of %q", got)
 	}
 }
 
@@ -96,7 +143,9 @@ func TestEndedProcess(t *testing.T) {
 		}
 		text = string(b)
 	}
-	image.Learn(Stack{PCs: []uint64{1}})
+	if _, ok := image.Learn(Stack{PCs: []uint64{1}, Program: image.program.hash()}); !ok {
+		t.Error("it is taken for another program")
+	}
 	if len(image.maps) != before || before == 0 {
 		t.Errorf("%d mappings, then %d", before, len(image.maps))
 	}
@@ -128,34 +177,11 @@ func TestClosedResolver(t *testing.T) {
 		t.Fatal(err)
 	}
 	pcs, _ := here()
-	frames := r.Resolve(image, Stack{PCs: pcs})
+	frames := r.Resolve(image, Stack{PCs: append([]uint64{inSyscall(t)}, pcs...)})
 	if len(frames) == 0 || frames[0].Function != "" || frames[0].Module == "" || frames[0].Offset == 0 {
 		t.Errorf("%+v", frames)
 	}
 	if again, err := r.Capture(os.Getpid()); err != nil || len(again.maps) == 0 {
 		t.Errorf("%v", err)
-	}
-}
-
-// However many files there are, few are open.
-func TestModulesAreBounded(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := NewResolver()
-	defer r.Close()
-	var first *module
-	for n := range uint64(maxModules + 3) {
-		m := r.module(moduleID{inode: n}, exe, func() (*os.File, error) { return os.Open(exe) })
-		if m == nil {
-			t.Fatal("not opened")
-		}
-		if first == nil {
-			first = m
-		}
-	}
-	if len(r.modules) != maxModules || len(r.order) != maxModules || first.file != nil {
-		t.Errorf("%d modules, %d in order, first open: %v", len(r.modules), len(r.order), first.file != nil)
 	}
 }

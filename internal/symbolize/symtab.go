@@ -61,7 +61,7 @@ func (f *image64) symbolIn(s, names section, vaddr uint64) string {
 			switch {
 			case vaddr-sym.value < sym.size:
 				best = f.better(best, sym, names)
-			case sym.size == 0 && sym.value > 0:
+			case sym.size == 0 && sym.value > 0 && s.kind == elf.SHT_SYMTAB: // .dynsym has few: what follows may be others'
 				below = f.better(below, sym, names)
 			}
 		}
@@ -105,10 +105,15 @@ func (f *image64) better(a, b candidate, names section) candidate {
 
 // underscores counts those before a name, of which mangled names have one by their own right.
 func underscores(name string) int {
-	if strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "_R") {
+	if isMangled(name) {
 		return 0
 	}
 	return len(name) - len(strings.TrimLeft(name, "_"))
+}
+
+// isMangled says whether a symbol is one of C++ or Rust.
+func isMangled(symbol string) bool {
+	return strings.HasPrefix(symbol, "_Z") || strings.HasPrefix(symbol, "_R")
 }
 
 func isFunction(t elf.SymType) bool {

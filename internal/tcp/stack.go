@@ -7,7 +7,9 @@ type Stack struct {
 	ID      uint32        // number that sockets refer to; never 0
 	PID     uint32        // thread group
 	Started time.Duration // CLOCK_BOOTTIME at which the process began: with PID it names the process for good
-	Used    int64         // CLOCK_MONOTONIC of the last socket opened from it, a second older at most
+	// Program tells the programs of the process apart: symbolize.Stack has what it is.
+	Program uint64
+	Used    int64 // CLOCK_MONOTONIC of the last socket opened from it, a second older at most
 	Call    Call
 	// PCs are addresses of code in the process: first that behind the system call, then return addresses, as far as frame
 	// pointers lead.
