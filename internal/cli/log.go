@@ -99,15 +99,15 @@ func (f *logFlags) define(cmd *cobra.Command) {
 	f.defineConnection(s)
 	f.defineState(s, "into or out of these, as CLOSE_WAIT or ss's groups")
 	f.definePlace(s)
-	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files; made if it is not there")
+	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files, if not in\n" + defaultLogDir)
 	s.Var(word{&f.layout, "layout"}, "layout", "process, a file for each; host, one for all")
 	s.Var(size{&f.maxBytes}, "max-bytes", "of all files; the oldest go first")
 	s.Var(count{&f.maxFiles}, "max-files", "likewise")
 	s.Var(size{&f.segmentBytes}, "rotate-size", "end a file when it is so large")
 	s.Var(period{&f.segmentAge}, "rotate-age", "or so old")
-	s.Var(word{&f.fsync, "when"}, "fsync", "make what was written survive a loss of power: never\n(the default), close (of a file), or each 1s, say")
+	s.Var(word{&f.fsync, "when"}, "fsync", "let lines survive a loss of power: never (the\ndefault), close (of a file), or each 1s, say")
 	s.Var(&f.limits, "limit", "what leaks would look at: see tcptrail leaks")
-	for _, name := range []string{"limit", "layout", "fsync"} {
+	for _, name := range []string{"dir", "limit", "layout", "fsync"} {
 		s.Lookup(name).DefValue = "" // said in words
 	}
 	s.Var(period{&f.duration}, "duration", "end after this long, as 24h")
