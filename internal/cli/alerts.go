@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcptrail/tcptrail/internal/alert"
 	"github.com/tcptrail/tcptrail/internal/leak"
+	"github.com/tcptrail/tcptrail/internal/metrics"
 	"github.com/tcptrail/tcptrail/internal/output"
 )
 
@@ -73,6 +74,20 @@ func (a *alerts) tell(r *report) error {
 		}
 	}
 	return nil
+}
+
+// health says how the sinks do; none is not nil, for Prometheus to know that there is none.
+func (a *alerts) health() []metrics.Sink {
+	sinks := []metrics.Sink{}
+	if a == nil {
+		return sinks
+	}
+	for _, h := range a.dispatcher.Stats() {
+		sinks = append(sinks, metrics.Sink{
+			Name: h.Sink, Delivered: h.Delivered, Failed: h.Refused, Dropped: h.Dropped, Queued: uint64(max(h.Pending, 0)), Failing: h.Failing(),
+		})
+	}
+	return sinks
 }
 
 // close delivers what waits, as far as that goes in a short time.

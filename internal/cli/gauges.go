@@ -38,17 +38,23 @@ type reading struct {
 }
 
 func newGauges(env *Env) (_ *gauges, err error) {
+	source, err := env.Open(kernel.Options{Gauges: true, Silent: true})
+	if err != nil {
+		return nil, err
+	}
+	return gaugesOf(env, source)
+}
+
+// gaugesOf makes gauges of a tracer that has them, which they close in the end, or at once when they fail.
+func gaugesOf(env *Env, source Source) (_ *gauges, err error) {
 	g := &gauges{
-		budget: budget{share: gaugeShare}, now: env.clock(), check: census.Reconciler{Unseen: orphaned},
+		source: source, budget: budget{share: gaugeShare}, now: env.clock(), check: census.Reconciler{Unseen: orphaned},
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
 		}
 	}()
-	if g.source, err = env.Open(kernel.Options{Gauges: true, Silent: true}); err != nil {
-		return nil, err
-	}
 	tracer, _ := g.source.(*kernel.Tracer) // in tests there is none
 	if g.counter, err = env.OpenCounter(kernel.SnapshotOptions{Tracer: tracer}); err != nil {
 		return nil, err

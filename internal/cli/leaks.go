@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tcptrail/tcptrail/internal/alert"
 	"github.com/tcptrail/tcptrail/internal/leak"
@@ -92,12 +93,10 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	s.SortFlags = false
 	f.defineConnection(s)
 	f.definePlace(s)
-	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; a minute for CLOSE_WAIT,\nFIN_WAIT2 and ZOMBIE unless given")
-	s.Lookup("limit").DefValue = "" // said in words
-	s.Var(each{&f.mutes, "rule"}, "mute", "keep what a filter selects out, for a time if one is\ngiven, as '2h: comm rsync'; may be given again")
+	f.defineWatched(s)
 	s.BoolVar(&f.stacks, "stacks", false, "tell which code opened them: costs microseconds a\nconnection, and knows of those that come from now on")
 	s.BoolVar(&f.once, "once", false, "look once, print, and end: with exit code 4 if\nanything is stuck")
-	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
+	f.defineRepeat(s)
 	s.Var(period{&f.duration}, "duration", "end after this long, as 30s")
 	f.sinkFlags.define(s)
 	f.outputFlags.define(s)
@@ -106,24 +105,48 @@ func (f *leaksFlags) define(cmd *cobra.Command) {
 	complete(cmd, s)
 }
 
+// defineWatched declares what counts as stuck.
+func (f *leaksFlags) defineWatched(s *pflag.FlagSet) {
+	s.Var(&f.limits, "limit", "how long is too long, as STATE=60s:5m (the second\nis critical) or STATE=off; a minute for CLOSE_WAIT,\nFIN_WAIT2 and ZOMBIE unless given")
+	s.Lookup("limit").DefValue = "" // said in words
+	s.Var(each{&f.mutes, "rule"}, "mute", "keep what a filter selects out, for a time if one is\ngiven, as '2h: comm rsync'; may be given again")
+}
+
+func (f *leaksFlags) defineRepeat(s *pflag.FlagSet) {
+	s.Var(period{&f.repeat}, "repeat", "tell of a finding that goes on again after so long")
+}
+
 func (f *leaksFlags) plan(env *Env, args []string) (*leaksPlan, error) {
-	p := &leaksPlan{limits: f.limits, once: f.once, stacks: f.stacks, repeat: f.repeat, duration: f.duration}
-	var err error
-	if p.looks, err = f.check(env); err != nil {
+	looks, err := f.check(env)
+	if err != nil {
 		return nil, err
 	}
 	switch {
-	case p.looks.format == output.CSV:
+	case looks.format == output.CSV:
 		return nil, errors.New("--output csv: a finding has lists, which do not fit into a table: use json")
 	case f.once && (f.duration > 0 || f.repeat > 0):
 		return nil, errors.New("--once ends at once: leave --duration and --repeat out")
 	case f.once && f.stacks:
 		return nil, errors.New("--stacks sees sockets being opened, and --once only looks: leave one of them out")
+	}
+	p, err := f.watchPlan(env, args)
+	if err != nil {
+		return nil, err
+	}
+	p.looks, p.once, p.stacks = looks, f.once, f.stacks
+	return p, nil
+}
+
+// watchPlan checks what counts as stuck, and who is told.
+func (f *leaksFlags) watchPlan(env *Env, args []string) (*leaksPlan, error) {
+	p := &leaksPlan{limits: f.limits, repeat: f.repeat, duration: f.duration}
+	switch {
 	case len(f.webhooks) == 0 && f.secretFile != "":
 		return nil, errors.New("--webhook-key: there is no --webhook to sign for")
 	case f.limits.Events() == 0:
 		return nil, errors.New("--limit: every limit is off: leave one on")
 	}
+	var err error
 	if p.mutes, err = parseMutes(env, f.mutes); err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func live(env *Env, p *countPlan, s sampler, out *output.Live, stop <-chan struc
 }
 
 func newSampler(env *Env, p *countPlan) (sampler, error) {
-	if p.selection.isByState() && p.selection.filter.States == 0 && p.selection.filter.NetNS == nil {
+	if isWholeHost(p.selection) {
 		return newGauges(env)
 	}
 	return newFollower(env, p.selection)

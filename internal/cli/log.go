@@ -99,7 +99,7 @@ func (f *logFlags) define(cmd *cobra.Command) {
 	f.defineConnection(s)
 	f.defineState(s, "into or out of these, as CLOSE_WAIT or ss's groups")
 	f.definePlace(s)
-	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files, if not in\n" + defaultLogDir)
+	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files, if not in\n"+defaultLogDir)
 	s.Var(word{&f.layout, "layout"}, "layout", "process, a file for each; host, one for all")
 	s.Var(size{&f.maxBytes}, "max-bytes", "of all files; the oldest go first")
 	s.Var(count{&f.maxFiles}, "max-files", "likewise")

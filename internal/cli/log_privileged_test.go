@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -170,12 +169,7 @@ func TestPrivilegedLogForOtherTools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for scanner := bufio.NewScanner(strings.NewReader(string(out))); scanner.Scan(); {
-		if strings.Contains(scanner.Text(), `"event":"transition"`) {
-			n++
-		}
-	}
+	n := strings.Count(string(out), `"event":"transition"`)
 	if n != 10*connections {
 		t.Errorf("%d transitions, want %d", n, 10*connections)
 	}

@@ -155,9 +155,9 @@ func (l *logging) watch(stop <-chan struct{}) error {
 	return l.hunt.watch(l.source, told, nil, stop)
 }
 
-// baseline records all sockets of the host: from then on transitions tell the rest.
+// baseline records all sockets of where it records: from then on transitions tell the rest.
 func (l *logging) baseline() error {
-	o := kernel.SnapshotOptions{NetNS: l.plan.selection.whereAllowed(l.env)}
+	o := kernel.SnapshotOptions{NetNS: l.plan.selection.snapshotOptions().NetNS}
 	o.Tracer, _ = l.source.(*kernel.Tracer)
 	snapshots, err := l.env.OpenSnapshots(o)
 	if err != nil {

@@ -30,6 +30,7 @@ func TestHelp(t *testing.T) {
 		{"leaks --help", "help-leaks"},
 		{"help leaks", "help-leaks"},
 		{"log --help", "help-log"},
+		{"serve --help", "help-serve"},
 		{"replay --help", "help-replay"},
 		{"help replay leaks", "help-replay-leaks"},
 		{"help completion", "help-completion"},

@@ -161,7 +161,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 
 // choose sets what every program has to know.
 func choose(v *bpfVariableSpecs, o *Options) error {
-	return errors.Join(v.Preemptible.Set(isPreemptible(kernelRelease())), v.WithStacks.Set(o.Stacks), v.Family.Set(o.Family))
+	return errors.Join(v.Preemptible.Set(isPreemptible(Release())), v.WithStacks.Set(o.Stacks), v.Family.Set(o.Family))
 }
 
 // takePinned is take with what a tracer before us has left, where entries are kept.
@@ -214,7 +214,7 @@ func (t *Tracer) take(spec *ebpf.CollectionSpec, options ebpf.CollectionOptions)
 // optionalPrograms says which programs are wanted of those that not every tracer has.
 func optionalPrograms(o *Options) map[string]bool {
 	return map[string]bool{
-		bpfProgSecondLook:     isPreemptible(kernelRelease()),
+		bpfProgSecondLook:     isPreemptible(Release()),
 		bpfProgWatchSockets:   o.Gauges,
 		bpfProgNoteStack:      o.Stacks,
 		bpfProgNoteExec:       o.Stacks && o.Family != 0,

@@ -28,7 +28,7 @@ func (e *UnsupportedError) Unwrap() error { return e.Err }
 
 // checkHost finds what would fail, before anything is loaded that needs room for so many descriptors.
 func checkHost(room int) error {
-	release := kernelRelease()
+	release := Release()
 	if isTooOld(release) {
 		return &UnsupportedError{What: fmt.Sprintf(
 			"kernel %s is too old: Linux %v or newer is needed (bpf_get_socket_cookie for tracing)", release, oldest)}
@@ -70,7 +70,8 @@ func explainCall(err error) error {
 	return nil // what else it says, loading will say better
 }
 
-func kernelRelease() string {
+// Release returns the kernel's release, as uname -r prints it; "" when it does not say.
+func Release() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return ""
@@ -123,9 +124,9 @@ func explain(operation string, err error) error {
 	switch {
 	case errors.As(err, &verifier):
 		return &UnsupportedError{What: fmt.Sprintf("kernel %s rejects a program: %v; please report it with the output of uname -a",
-			kernelRelease(), verifier), Err: err}
+			Release(), verifier), Err: err}
 	case errors.Is(err, ebpf.ErrNotSupported):
-		return &UnsupportedError{What: fmt.Sprintf("kernel %s lacks a feature: %s", kernelRelease(), firstCause(err)), Err: err}
+		return &UnsupportedError{What: fmt.Sprintf("kernel %s lacks a feature: %s", Release(), firstCause(err)), Err: err}
 	}
 	return fmt.Errorf("%s programs: %w", operation, err)
 }

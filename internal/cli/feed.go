@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/stream"
+	"github.com/tcptrail/tcptrail/internal/tcp"
+)
+
+// feedLinger is for how long transitions are traced after the last reader has gone: it may come again at once.
+const feedLinger = 5 * time.Second
+
+// feed traces all transitions while somebody reads them, and not otherwise.
+type feed struct {
+	env   *Env
+	hub   *stream.Hub[tcp.Event]
+	ended chan struct{} // closed by close
+
+	mu      sync.Mutex
+	source  Source     // nil: nobody reads
+	done    chan error // of reading, and of adopting
+	stopped bool
+	lost    uint64 // events of sources that were closed
+}
+
+func newFeed(env *Env) *feed {
+	lines := output.NewLines()
+	encode := func(line []byte, e *tcp.Event) []byte { return lines.Append(line, e) }
+	f := &feed{env: env, hub: stream.NewHub(encode, 0), ended: make(chan struct{})}
+	go f.linger()
+	return f
+}
+
+func (f *feed) subscribe(match func(*tcp.Event) bool) (*stream.Subscription[tcp.Event], error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return nil, stream.ErrClosed
+	}
+	s, err := f.hub.Subscribe(match)
+	if err != nil {
+		return nil, err
+	}
+	if f.source == nil {
+		if err := f.begin(); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// begin opens a tracer, whose older sockets get owners meanwhile.
+func (f *feed) begin() error {
+	source, err := f.env.Open(kernel.Options{})
+	if err != nil {
+		return err
+	}
+	f.source, f.done = source, make(chan error, 2)
+	go func(done chan<- error) { done <- f.read(source) }(f.done)
+	go func(done chan<- error) {
+		_, err := source.Adopt()
+		done <- err
+	}(f.done)
+	return nil
+}
+
+func (f *feed) read(source Source) error {
+	for {
+		err := source.Read(f.hub.Publish)
+		f.hub.Flush()
+		if errors.Is(err, kernel.ErrStopped) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// linger ends the tracer some time after its last reader has gone.
+func (f *feed) linger() {
+	tick := time.NewTicker(feedLinger)
+	defer tick.Stop()
+	idle := false
+	for {
+		select {
+		case <-f.ended:
+			return
+		case <-tick.C:
+		}
+		f.mu.Lock()
+		if idle = f.source != nil && f.hub.Listening() == 0 && idle; idle {
+			if err := f.end(); err != nil {
+				fmt.Fprintf(f.env.Stderr, "tcptrail: events: %s\n", oneLine(err.Error()))
+			}
+		}
+		idle = f.source != nil && f.hub.Listening() == 0
+		f.mu.Unlock()
+	}
+}
+
+// end closes the tracer. The caller holds the lock.
+func (f *feed) end() error {
+	if f.source == nil {
+		return nil
+	}
+	err := errors.Join(f.source.Stop(), <-f.done, <-f.done)
+	if stats, counted := f.source.Stats(); counted == nil {
+		f.lost += stats.Lost
+	}
+	err = errors.Join(err, f.source.Close())
+	f.source = nil
+	return err
+}
+
+// state returns how many lines readers were too slow for, and how many readers there are.
+func (f *feed) state() (lost uint64, readers int) { return f.hub.Lost(), f.hub.Listening() }
+
+func (f *feed) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return nil
+	}
+	f.stopped = true
+	close(f.ended)
+	err := f.end()
+	f.hub.Close()
+	return err
+}
