@@ -30,6 +30,8 @@ const (
 	// huntPoll is the longest time without a question for what will be overdue: what enters meanwhile is not before its limit
 	// is over, so it need not be short unless a limit is. Then it is half of that, for a look to begin early enough.
 	huntPoll = time.Second
+	// sitesEvery is how often all sockets are looked at to forget stacks that none has any more: there is room for 16,384.
+	sitesEvery = time.Minute
 	// maxLead is how long before a deadline a snapshot is begun at most: one of half a million sockets.
 	maxLead = time.Second
 )
@@ -49,6 +51,7 @@ type hunt struct {
 	lead      time.Duration // what the last snapshot took: the next one begins so long before a deadline
 	until     int64         // the deadline for which a snapshot was begun early (CLOCK_MONOTONIC); 0: none
 	sites     *sites
+	seenAll   int64 // when a look last saw all sockets (CLOCK_MONOTONIC)
 
 	mu       sync.Mutex // guards the watcher, which two goroutines use
 	watcher  *leak.Watcher
@@ -99,9 +102,13 @@ func (h *hunt) look() (report, error) {
 		now = h.clock.Refresh()
 	}
 	h.until = 0
-	if err := h.sites.trim(now-int64(snapshot.Took), snapshot.Sockets); err != nil {
-		return report{}, err
+	if snapshot.Horizon == (tcp.Horizon{}) { // all that there are
+		h.seenAll = now
+		if err := h.sites.trim(now-int64(snapshot.Took), snapshot.Sockets); err != nil {
+			return report{}, err
+		}
 	}
+	h.sites.name(snapshot.Sockets)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := report{h.reporter.Report(now, snapshot, h.facts), now, h.clock.At(now), snapshot.Took}
@@ -127,6 +134,9 @@ func (h *hunt) question() (overdue, over bool, left time.Duration) {
 // horizon returns how far the look that begins now has to see.
 func (h *hunt) horizon() tcp.Horizon {
 	now := h.clock.Refresh()
+	if h.sites != nil && now-h.seenAll >= int64(sitesEvery) {
+		return tcp.Horizon{}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.watcher.Horizon(now)

@@ -93,6 +93,19 @@ func (s *sites) trim(at int64, sockets []tcp.Socket) error {
 	return s.book.Trim(at, sockets)
 }
 
+// name finds out where sockets were opened, which may take seconds the first time: before a report is made, which keeps
+// events waiting.
+func (s *sites) name(sockets []tcp.Socket) {
+	if s == nil {
+		return
+	}
+	for i := range sockets {
+		if sockets[i].Stack != 0 {
+			s.opened(&sockets[i])
+		}
+	}
+}
+
 // opened is leak.ReportOptions.Opened.
 func (s *sites) opened(socket *tcp.Socket) (site uint64, by leak.Direction) {
 	site, call := s.book.Opened(socket)
