@@ -72,7 +72,7 @@ func TestPrivilegedLogKeepsWhatTracePrints(t *testing.T) {
 func TestPrivilegedReplayOfLeaks(t *testing.T) {
 	shop, ns := mustWorkshop(t), nettest.NewNS(t)
 	nettest.StartActor(t, ns, "first") // for the namespace to be known
-	const limits = "CLOSE_WAIT=300ms:900ms,FIN_WAIT2=300ms:900ms,ZOMBIE=300ms:900ms"
+	const limits = "CLOSE_WAIT=1s:1h,FIN_WAIT2=1s:1h,ZOMBIE=1s:1h" // long for a program to read what has come
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLog(t, dir, inNS(ns, "--limit", limits)...)
 	live := watch(t, ns, limits)
@@ -96,20 +96,21 @@ func TestPrivilegedReplayOfLeaks(t *testing.T) {
 		}
 		return told
 	}
-	eventually(t, "both escalate", func() bool {
-		told := story(live.stdout.String()[:strings.LastIndexByte(live.stdout.String(), '\n')+1])
-		return strings.Contains(fmt.Sprint(told[pids[0]]), "escalated") && strings.Contains(fmt.Sprint(told[pids[1]]), "escalated")
+	have := func(text, status string) bool {
+		told := story(text[:strings.LastIndexByte(text, '\n')+1])
+		return strings.Contains(fmt.Sprint(told[pids[0]]), status) && strings.Contains(fmt.Sprint(told[pids[1]]), status)
+	}
+	eventually(t, "both are told", func() bool { return have(live.stdout.String(), "firing") })
+	eventually(t, "both are recorded", func() bool {
+		out, _ := replayed(t, "leaks", dir, "-o", "json")
+		return have(out, "firing")
 	})
 	a.Program.Close()
 	b.Program.Close()
-	eventually(t, "both are resolved", func() bool {
-		told := story(live.stdout.String()[:strings.LastIndexByte(live.stdout.String(), '\n')+1])
-		return strings.Contains(fmt.Sprint(told[pids[0]]), "resolved") && strings.Contains(fmt.Sprint(told[pids[1]]), "resolved")
-	})
+	eventually(t, "both are resolved", func() bool { return have(live.stdout.String(), "resolved") })
 	eventually(t, "the recording has the end, too", func() bool {
 		out, _ := replayed(t, "leaks", dir, "-o", "json")
-		told := story(out)
-		return strings.Contains(fmt.Sprint(told[pids[0]]), "resolved") && strings.Contains(fmt.Sprint(told[pids[1]]), "resolved")
+		return have(out, "resolved")
 	})
 	live.stop()
 	l.stop()
