@@ -26,3 +26,11 @@ func TestPrivilegedMPTCPListenerOlderThanTracer(t *testing.T) {
 	s.expect(a, then(accepted, "ESTABLISHED>CLOSE_WAIT accepted:server", "CLOSE_WAIT>LAST_ACK close:server",
 		"LAST_ACK>CLOSE close:server fin_remote")...)
 }
+
+// A holder that has ended since the walk keeps no owner from us.
+func TestSubflowsOfEnded(t *testing.T) {
+	const noPID = 1<<22 + 1 // over PID_MAX_LIMIT (linux/threads.h)
+	if err := new(Tracer).adoptSubflowsOf([]int{noPID, noPID}); err != nil {
+		t.Error(err)
+	}
+}

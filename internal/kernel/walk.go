@@ -3,6 +3,8 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -25,10 +27,7 @@ func (t *Tracer) Adopt() (unknown int, err error) {
 
 // adoptSubflows gives the TCP subflows of MPTCP sockets the owner of those, in each network namespace that has any.
 func (t *Tracer) adoptSubflows() (unknown int, err error) {
-	type held struct {
-		pid, sockets int
-	}
-	namespaces := map[uint32]held{}
+	namespaces := map[uint32][]int{} // holders, one for each socket
 	var (
 		key     uint64
 		subflow bpfSubflow
@@ -36,12 +35,11 @@ func (t *Tracer) adoptSubflows() (unknown int, err error) {
 	)
 	for it := t.maps.Subflows.Iterate(); it.Next(&key, &subflow); {
 		keys = append(keys, key)
-		h := namespaces[subflow.Netns]
-		namespaces[subflow.Netns] = held{int(subflow.Pid), h.sockets + 1}
+		namespaces[subflow.Netns] = append(namespaces[subflow.Netns], int(subflow.Pid))
 	}
-	for _, h := range namespaces {
-		if err := inNetNSOf(h.pid, func() error { return iterate(t.programs.AdoptSubflows) }); err != nil {
-			unknown += h.sockets
+	for _, holders := range namespaces {
+		if err := t.adoptSubflowsOf(holders); err != nil {
+			unknown += len(holders)
 		}
 	}
 	for _, k := range keys {
@@ -74,3 +72,15 @@ func (noRows) full(*snapshotFullRow)           {}
 func (noRows) bare(*snapshotSocketRow)         {}
 func (noRows) holder(*snapshotHolderRow)       {}
 func (noRows) namespace(*snapshotNamespaceRow) {}
+
+// adoptSubflowsOf enters the network namespace of whichever holder is there still. Where all have ended meanwhile, no right
+// was wanting.
+func (t *Tracer) adoptSubflowsOf(holders []int) (err error) {
+	for _, pid := range slices.Compact(holders) {
+		err = inNetNSOf(pid, func() error { return iterate(t.programs.AdoptSubflows) })
+		if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
