@@ -12,6 +12,7 @@
 
 volatile const bool silent;	 /* nothing reaches the rings: who counts needs no records */
 volatile const bool with_stacks; /* at accept() */
+volatile const bool with_stays;	 /* times in states are summed up */
 volatile const __u64 overdue_ns; /* in CLOSE_WAIT, FIN_WAIT2 or as a zombie; 0: never overdue */
 volatile const bool filter_pid;
 volatile const bool filter_netns;

@@ -47,7 +47,21 @@ static __always_inline struct counters *my_counters(void)
 	return bpf_map_lookup_elem(&counts, &zero);
 }
 
-/* In one step only where a program may be interrupted by its like on the same CPU: that costs more. */
+/*
+ * Returns what there was before. In one step only where a program may be interrupted by its like on the same CPU: that
+ * costs more.
+ */
+static __always_inline __u64 add(__u64 *counter, __u64 n)
+{
+	__u64 before;
+
+	if (preemptible)
+		return __sync_fetch_and_add(counter, n);
+	before = *counter;
+	*counter = before + n;
+	return before;
+}
+
 static __always_inline void add_one(__u64 *counter)
 {
 	if (preemptible)

@@ -15,6 +15,7 @@
 #include "reason.h"
 #include "emit.h"
 #include "stack.h"
+#include "stay.h"
 #include "left.h"
 #include "walk.h"
 
@@ -155,6 +156,8 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	note_owner(entry, task, old, new);
 	if (old != TCP_LISTEN || new != TCP_SYN_RECV) /* a child was never in LISTEN itself */
 		transition.since_ns = entry->since_ns;
+	if (with_stays && transition.since_ns && old != new)
+		count_stay(old, transition.since_ns, transition.time_ns);
 	advance(entry, sk, &transition);
 	if (is_too_early(sk, tp, old, new))
 		hold(entry, &transition);

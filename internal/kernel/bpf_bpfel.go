@@ -35,6 +35,13 @@ type bpfCounters struct {
 	Gone        [16]uint64
 }
 
+type bpfDurations struct {
+	_      structs.HostLayout
+	Counts [16][64]uint64
+	LowNs  [16]uint64
+	HighNs [16]uint64
+}
+
 type bpfEntry struct {
 	_           structs.HostLayout
 	SinceNs     uint64
@@ -179,6 +186,7 @@ const (
 	bpfMapFreshStacks         = "fresh_stacks"
 	bpfMapRings               = "rings"
 	bpfMapStacks              = "stacks"
+	bpfMapStays               = "stays"
 	bpfMapSubflows            = "subflows"
 	bpfMapTargetCgroups       = "target_cgroups"
 	bpfMapTargetNetns         = "target_netns"
@@ -227,6 +235,7 @@ const (
 	bpfVarTargetState         = "target_state"
 	bpfVarWalkerPid           = "walker_pid"
 	bpfVarWithStacks          = "with_stacks"
+	bpfVarWithStays           = "with_stays"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -298,6 +307,7 @@ type bpfMapSpecs struct {
 	FreshStacks   *ebpf.MapSpec `ebpf:"fresh_stacks"`
 	Rings         *ebpf.MapSpec `ebpf:"rings"`
 	Stacks        *ebpf.MapSpec `ebpf:"stacks"`
+	Stays         *ebpf.MapSpec `ebpf:"stays"`
 	Subflows      *ebpf.MapSpec `ebpf:"subflows"`
 	TargetCgroups *ebpf.MapSpec `ebpf:"target_cgroups"`
 	TargetNetns   *ebpf.MapSpec `ebpf:"target_netns"`
@@ -338,6 +348,7 @@ type bpfVariableSpecs struct {
 	TargetState      *ebpf.VariableSpec `ebpf:"target_state"`
 	WalkerPid        *ebpf.VariableSpec `ebpf:"walker_pid"`
 	WithStacks       *ebpf.VariableSpec `ebpf:"with_stacks"`
+	WithStays        *ebpf.VariableSpec `ebpf:"with_stays"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -367,6 +378,7 @@ type bpfMaps struct {
 	FreshStacks   *ebpf.Map `ebpf:"fresh_stacks"`
 	Rings         *ebpf.Map `ebpf:"rings"`
 	Stacks        *ebpf.Map `ebpf:"stacks"`
+	Stays         *ebpf.Map `ebpf:"stays"`
 	Subflows      *ebpf.Map `ebpf:"subflows"`
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
 	TargetNetns   *ebpf.Map `ebpf:"target_netns"`
@@ -382,6 +394,7 @@ func (m *bpfMaps) Close() error {
 		m.FreshStacks,
 		m.Rings,
 		m.Stacks,
+		m.Stays,
 		m.Subflows,
 		m.TargetCgroups,
 		m.TargetNetns,
@@ -423,6 +436,7 @@ type bpfVariables struct {
 	TargetState      *ebpf.Variable `ebpf:"target_state"`
 	WalkerPid        *ebpf.Variable `ebpf:"walker_pid"`
 	WithStacks       *ebpf.Variable `ebpf:"with_stacks"`
+	WithStays        *ebpf.Variable `ebpf:"with_stays"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.

@@ -38,6 +38,8 @@ type Options struct {
 	// Overdue or more in CLOSE_WAIT, FIN_WAIT2 or as a zombie; 0 is never. The rest counts as filtered.
 	LeftOnly bool
 	Overdue  time.Duration
+	// Durations makes Tracer.Durations possible.
+	Durations bool
 	// Silent is for who wants Stats alone: no transition becomes an event, and all count as filtered.
 	Silent bool
 }
@@ -75,6 +77,7 @@ type requiredMaps struct {
 	Doorbell      *ebpf.Map `ebpf:"doorbell"`
 	Entries       *ebpf.Map `ebpf:"entries"`
 	Counts        *ebpf.Map `ebpf:"counts"`
+	Stays         *ebpf.Map `ebpf:"stays"`
 	Subflows      *ebpf.Map `ebpf:"subflows"`
 	Stacks        *ebpf.Map `ebpf:"stacks"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
@@ -161,7 +164,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 
 // choose sets what every program has to know.
 func choose(v *bpfVariableSpecs, o *Options) error {
-	return errors.Join(v.Preemptible.Set(isPreemptible(Release())), v.WithStacks.Set(o.Stacks), v.Family.Set(o.Family))
+	return errors.Join(v.Preemptible.Set(isPreemptible(Release())), v.WithStacks.Set(o.Stacks), v.WithStays.Set(o.Durations), v.Family.Set(o.Family))
 }
 
 // takePinned is take with what a tracer before us has left, where entries are kept.
@@ -305,7 +308,7 @@ func (t *Tracer) Close() error {
 		errs = append(errs, p.Close())
 	}
 	if t.maps != nil {
-		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Subflows,
+		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Stays, t.maps.Subflows,
 			t.maps.Stacks, t.maps.Drafts, t.maps.FreshStacks, t.maps.TargetPids, t.maps.TargetNetns, t.maps.TargetCgroups))
 	}
 	if t.pin != nil { // last, so that nobody else writes before our programs have ended
