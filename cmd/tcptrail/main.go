@@ -26,6 +26,9 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, pendingSignals)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	os.Exit(cli.Main(&cli.Env{
 		Stdout:         os.Stdout,
 		Stderr:         os.Stderr,

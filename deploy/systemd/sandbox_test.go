@@ -3,6 +3,7 @@ package systemd_test
 import (
 	"bytes"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -122,6 +123,24 @@ func (u unit) check(t *testing.T, what string, calls []string) {
 	}
 }
 
+// dirOfNobody returns a directory in place of those that the unit makes.
+func dirOfNobody(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tcptrail") //nolint:usetesting // t.TempDir is in one that others may not enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	id, err := strconv.Atoi(nobody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, id, id); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestPrivilegedNoMoreThanTheUnitAllows runs what serve and log are made of.
 func TestPrivilegedNoMoreThanTheUnitAllows(t *testing.T) {
 	ns := nettest.NewNS(t)
@@ -146,13 +165,17 @@ func TestPrivilegedNoMoreThanTheUnitAllows(t *testing.T) {
 		{"count", ns, []string{serveUnit}, "count -o json --netns self", `"CLOSE_WAIT":1,`},
 		{"quick count", ns, []string{serveUnit}, "count CLOSE_WAIT --netns self", "1\n"},
 		{"leaks", ns, []string{serveUnit}, "leaks --netns self --duration 500ms --limit CLOSE_WAIT=1ms", "CLOSE_WAIT"},
+		{"serve", ns, []string{serveUnit}, "serve --netns self --listen 127.0.0.1:0 --duration 500ms --alert-file DIR/alerts --limit CLOSE_WAIT=1ms", ""},
+		{"log", ns, []string{logUnit}, "log --dir DIR/log --netns self --duration 500ms", ""},
+		{"log all", elsewhere, []string{logUnit, allNamespaces}, "log --dir DIR/log --duration 500ms", ""},
+		{"serve all", elsewhere, []string{serveUnit, allNamespaces}, "serve --listen unix:DIR/s --duration 500ms", ""},
 		{"list all", elsewhere, []string{serveUnit, allNamespaces}, "list", "CLOSE_WAIT"},
 		{"quick count all", elsewhere, []string{serveUnit, allNamespaces}, "count CLOSE_WAIT pid " + strconv.Itoa(actor.PID()), "1\n"},
 		{"leaks all", elsewhere, []string{serveUnit, allNamespaces}, "leaks --duration 500ms --limit CLOSE_WAIT=1ms", "CLOSE_WAIT"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			u := readUnit(t, test.files...)
-			out, calls := u.confine(t, test.ns, strings.Fields(test.args)...)
+			out, calls := u.confine(t, test.ns, strings.Fields(strings.ReplaceAll(test.args, "DIR", dirOfNobody(t)))...)
 			if !strings.Contains(out, test.want) {
 				t.Errorf("%q, want %q", out, test.want)
 			}

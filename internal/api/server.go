@@ -61,6 +61,17 @@ type door struct {
 	arrivals arrivals
 }
 
+// Check says whether addresses and the web configuration are right, as far as can be told without listening.
+func Check(o ServerOptions) error {
+	var errs []error
+	for _, text := range o.Addresses {
+		_, err := parseAddress(text)
+		errs = append(errs, err)
+	}
+	_, err := readProtection(o.WebConfig)
+	return errors.Join(append(errs, err)...)
+}
+
 // Listen listens on all addresses, or none: it returns an error then. Serve must be called, or Close.
 func Listen(ctx context.Context, a *API, o ServerOptions) (*Server, error) {
 	if len(o.Addresses) == 0 {

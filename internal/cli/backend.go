@@ -22,7 +22,7 @@ type httpHandler = http.Handler
 
 // selectionOf reads the filter of a request.
 func (d *daemon) selectionOf(text string) (*selection, error) {
-	s := &selection{filter: d.plan.selection.filter}
+	s := &selection{filter: d.selected().filter}
 	var err error
 	if s.expr, err = filter.Parse(text, resolver{d.env.Proc}); err != nil {
 		bad := &api.BadRequestError{Parameter: "filter", What: oneLine(err.Error())}
@@ -34,6 +34,13 @@ func (d *daemon) selectionOf(text string) (*selection, error) {
 	}
 	s.host, err = newHost(d.env.Proc)
 	return s, err
+}
+
+// selected returns what all of it is about, which no reload changes.
+func (d *daemon) selected() *selection {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.plan.selection
 }
 
 // take looks at the sockets of now that a filter selects. One look at a time: more would not be faster.
@@ -129,12 +136,10 @@ func (d *daemon) Findings(_ context.Context, w io.Writer, text string) error {
 	if last == nil {
 		return api.ErrUnavailable
 	}
-	labels, err := newLabels(d.env.Proc)
+	o, err := d.findingOptions()
 	if err != nil {
 		return err
 	}
-	o := d.plan.findingOptions(labels)
-	o.Format = output.JSON
 	var selected []leak.Finding
 	for i := range last.findings {
 		if text == "" || showsOne(&last.findings[i], s) {
@@ -172,12 +177,18 @@ func (d *daemon) Subscribe(text string) (api.Subscription, error) {
 	return subscription, nil
 }
 
-// Ready says whether there was a look, and the last one not long ago.
+// longLook is how long a look takes at most before it counts as stuck: half a million sockets take about a second.
+const longLook = time.Minute
+
+// Ready says whether there was a look, and none is stuck.
 func (d *daemon) Ready() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.last == nil {
 		return errors.New("nothing was looked at yet")
+	}
+	if still := d.hunt.still(); still > longLook {
+		return fmt.Errorf("a look at the host began %v ago and has not ended", still.Round(time.Second))
 	}
 	return nil
 }

@@ -47,7 +47,13 @@ func untilStopped(env *Env, duration time.Duration, work func(stop <-chan struct
 		case <-env.Gone:
 			stopping = true
 		case signal := <-env.Signals:
-			stopping = signal != syscall.SIGUSR1 // which asks trace for a summary
+			switch {
+			case signal == syscall.SIGUSR1: // asks trace for a summary
+			case signal == syscall.SIGHUP && env.hangup != nil:
+				env.hangup()
+			default:
+				stopping = true
+			}
 		}
 	}
 	close(stop)

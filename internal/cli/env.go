@@ -32,7 +32,7 @@ type Env struct {
 	TerminalWidth func() int
 	// TerminalHeight returns its lines, or 0; nil is always 0.
 	TerminalHeight func() int
-	// Signals delivers SIGINT, SIGTERM and SIGUSR1.
+	// Signals delivers SIGINT, SIGTERM, SIGHUP and SIGUSR1.
 	Signals <-chan os.Signal
 	// Gone is closed when nobody reads Stdout any more; nil when that cannot be known.
 	Gone <-chan struct{}
@@ -53,6 +53,8 @@ type Env struct {
 	Keep    func(privilege.Set) error
 	Version string
 
+	args      []string  // of the command line
+	hangup    func()    // what SIGHUP asks for; nil: to end
 	recording *playback // stands for the host; nil: the host itself
 
 	drain time.Duration    // instead of drainLimit, for tests

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/kernel"
@@ -25,7 +26,7 @@ type feed struct {
 	source  Source     // nil: nobody reads
 	done    chan error // of reading, and of adopting
 	stopped bool
-	lost    uint64 // events of sources that were closed
+	unseen  atomic.Uint64 // events that were lost on their way here
 }
 
 func newFeed(env *Env) *feed {
@@ -71,8 +72,14 @@ func (f *feed) begin() error {
 }
 
 func (f *feed) read(source Source) error {
+	lost := uint64(0)
 	for {
 		err := source.Read(f.hub.Publish)
+		if stats, counted := source.Stats(); counted == nil && stats.Lost > lost {
+			f.hub.Lose(stats.Lost - lost)
+			f.unseen.Add(stats.Lost - lost)
+			lost = stats.Lost
+		}
 		f.hub.Flush()
 		if errors.Is(err, kernel.ErrStopped) {
 			return nil
@@ -110,17 +117,21 @@ func (f *feed) end() error {
 	if f.source == nil {
 		return nil
 	}
-	err := errors.Join(f.source.Stop(), <-f.done, <-f.done)
-	if stats, counted := f.source.Stats(); counted == nil {
-		f.lost += stats.Lost
-	}
-	err = errors.Join(err, f.source.Close())
+	err := errors.Join(f.source.Stop(), <-f.done, <-f.done, f.source.Close())
 	f.source = nil
 	return err
 }
 
-// state returns how many lines readers were too slow for, and how many readers there are.
-func (f *feed) state() (lost uint64, readers int) { return f.hub.Lost(), f.hub.Listening() }
+// feedState is how readers do.
+type feedState struct {
+	lost    uint64 // lines that they were too slow for, all together
+	unseen  uint64 // events that never came to them
+	readers int
+}
+
+func (f *feed) state() feedState {
+	return feedState{lost: f.hub.Lost(), unseen: f.unseen.Load(), readers: f.hub.Listening()}
+}
 
 func (f *feed) close() error {
 	f.mu.Lock()

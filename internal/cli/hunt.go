@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/clock"
@@ -51,7 +52,11 @@ type hunt struct {
 	lead      time.Duration // what the last snapshot took: the next one begins so long before a deadline
 	until     int64         // the deadline for which a snapshot was begun early (CLOCK_MONOTONIC); 0: none
 	sites     *sites
-	seenAll   int64 // when a look last saw all sockets (CLOCK_MONOTONIC)
+	seenAll   int64         // when a look last saw all sockets (CLOCK_MONOTONIC)
+	between   chan func()   // what is to be done between two looks, by who looks
+	ended     chan struct{} // closed when nobody looks any more
+	pulse     atomic.Int64  // when it was last seen at work: since began, ns
+	began     time.Time
 
 	mu       sync.Mutex // guards the watcher, which two goroutines use
 	watcher  *leak.Watcher
@@ -60,26 +65,42 @@ type hunt struct {
 }
 
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
-	h := &hunt{stderr: env.Stderr, selection: p.selection, facts: limitsOf{env.Proc}, watcher: leak.NewWatcher(leak.WatchOptions{Limits: p.limits})}
-	h.poll = min(huntPoll, p.limits.Shortest()/2)
-	o := leak.ReportOptions{Repeat: p.repeat, Unproven: p.once}
-	if h.sites = openSites(env, source); h.sites != nil {
-		o.Opened = h.sites.opened
-	}
-	h.reporter = leak.NewReporter(h.watcher, o)
-	h.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !p.selection.selects(s) }, Until: leak.Never})
+	h := &hunt{stderr: env.Stderr, facts: limitsOf{env.Proc}, between: make(chan func()), ended: make(chan struct{}), began: time.Now()}
 	var err error
 	if h.clock, err = clock.New(); err != nil {
 		return nil, err
 	}
-	for i := range p.mutes {
-		h.reporter.Mute(p.mutes[i].from(h.clock.Refresh()))
-	}
+	h.sites = openSites(env, source)
+	h.begin(p)
 	where := kernel.SnapshotOptions{States: p.limits.Snapshot(), Pin: env.PinDir, NetNS: p.selection.whereAllowed(env)}
 	where.Tracer, _ = source.(*kernel.Tracer) // none with --once, and in tests
 	h.snapshots, err = env.OpenSnapshots(where)
 	return h, err
 }
+
+// begin forgets what is known of sockets, for the next look to find it all, by a plan that asks for the same states. It is
+// for who looks.
+func (h *hunt) begin(p *leaksPlan) {
+	o := leak.ReportOptions{Repeat: p.repeat, Unproven: p.once}
+	if h.sites != nil {
+		o.Opened = h.sites.opened
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.selection, h.poll, h.until = p.selection, min(huntPoll, p.limits.Shortest()/2), 0
+	h.watcher = leak.NewWatcher(leak.WatchOptions{Limits: p.limits})
+	h.reporter = leak.NewReporter(h.watcher, o)
+	h.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !p.selection.selects(s) }, Until: leak.Never})
+	for i := range p.mutes {
+		h.reporter.Mute(p.mutes[i].from(h.clock.Refresh()))
+	}
+}
+
+// beat says that it is at work.
+func (h *hunt) beat() { h.pulse.Store(int64(time.Since(h.began))) }
+
+// still returns for how long nothing was seen of its work.
+func (h *hunt) still() time.Duration { return time.Since(h.began) - time.Duration(h.pulse.Load()) }
 
 // report is what a look has found.
 type report struct {
@@ -262,6 +283,7 @@ type watching struct {
 
 // watch looks until stop is closed, and tells of what it finds until over is.
 func (h *hunt) watch(source Source, tell func(*report) error, over, stop <-chan struct{}) error {
+	defer close(h.ended)
 	if _, err := source.Adopt(); err != nil {
 		return err
 	}
@@ -288,6 +310,7 @@ func (h *hunt) watch(source Source, tell func(*report) error, over, stop <-chan 
 func (w *watching) wait(found bool) *budget {
 	refresh := time.Now().Add(huntRefresh)
 	for {
+		w.beat()
 		overdue, over, next := w.question()
 		overdue = w.hasLost() || overdue
 		now := time.Now()
@@ -315,6 +338,10 @@ func (w *watching) wait(found bool) *budget {
 		case <-w.over:
 			timer.Stop()
 			return nil
+		case do := <-w.between:
+			timer.Stop()
+			do()
+			return &w.follow
 		case <-timer.C:
 		}
 	}

@@ -17,8 +17,9 @@ import (
 func Main(env *Env, args []string) int {
 	own := *env
 	own.Stderr = &impatient{w: env.Stderr, limit: env.drainLimit()}
+	own.args = joinTime(args)
 	root := newRoot(&own)
-	root.SetArgs(joinTime(args))
+	root.SetArgs(own.args)
 	err := root.Execute()
 	if err == nil {
 		return ExitDone
@@ -35,6 +36,11 @@ func Main(env *Env, args []string) int {
 	if errors.As(err, &syntax) {
 		fmt.Fprintln(own.Stderr, syntax.Caret())
 	}
+	return exitCode(err)
+}
+
+// exitCode returns what an error means to scripts.
+func exitCode(err error) int {
 	var (
 		unsupported *kernel.UnsupportedError
 		usage       usageError

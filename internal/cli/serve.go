@@ -1,17 +1,14 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
+	"log/slog"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tcptrail/tcptrail/internal/api"
-	"github.com/tcptrail/tcptrail/internal/filter"
-	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/metrics"
 )
@@ -32,11 +29,16 @@ Prometheus' exporters have it, for TLS and passwords. While nobody reads events,
 no transition costs anything outside of the kernel, but for those of the states
 that --limit watches.
 
+--config is YAML with flags by their names, as "listen: :9797"; the command line
+goes before it. SIGHUP reads it again, for limits, mutes and whom to tell. Under
+systemd it is a service of Type=notify, with a watchdog if asked for.
+
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
 missing.`
 
 const serveExamples = `  tcptrail serve
   tcptrail serve --listen :9797 --web-config web.yml
+  tcptrail serve --config /etc/tcptrail.yml --check    is it right?
   tcptrail serve --listen unix:/run/tcptrail.sock --alertmanager http://am:9093
   curl -s 'localhost:9797/api/v1/count?by=process&filter=state+close-wait'
   curl -sN 'localhost:9797/api/v1/events?filter=dport+=+:443'`
@@ -51,19 +53,35 @@ type serveFlags struct {
 	hosts     []string
 	webConfig string
 	top       uint64
+	config    string
+	check     bool
+	pin       bool
+	measure   bool
+	logFormat string
+	logLevel  string
 }
 
 // servePlan is what serve is asked to do, checked.
 type servePlan struct {
 	*leaksPlan
-	server api.ServerOptions
-	top    int
+	flags   *pflag.FlagSet // as they were given
+	server  api.ServerOptions
+	top     int
+	check   bool
+	pin     bool
+	measure bool
+	log     *slog.Logger
 }
 
 func newServe(env *Env) *cobra.Command {
 	var flags serveFlags
+	return flags.command(env)
+}
+
+// command returns the command that these are the flags of.
+func (f *serveFlags) command(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:                   "serve [flags]",
+		Use:                   serveName + " [flags]",
 		Short:                 "Answer over HTTP: metrics, sockets, findings, events",
 		Long:                  serveHelp,
 		Example:               serveExamples,
@@ -73,200 +91,92 @@ func newServe(env *Env) *cobra.Command {
 			if err := noArgs(cmd, args); err != nil {
 				return err
 			}
-			plan, err := flags.plan(env)
+			plan, err := f.read(env, cmd)
 			if err != nil {
-				return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+				return err
+			}
+			if plan.check {
+				return checkServe(env, plan)
 			}
 			return runServe(env, plan)
 		},
 	}
-	flags.define(cmd)
+	f.define(cmd)
 	return cmd
 }
 
+// serveName is how the command is called.
+const serveName = "serve"
+
 func (f *serveFlags) define(cmd *cobra.Command) {
-	f.limits = leak.DefaultLimits()
+	f.limits, f.logFormat, f.logLevel = leak.DefaultLimits(), "text", "info"
 	s := cmd.Flags()
 	s.SortFlags = false
 	s.Var(words{&f.listen, "address"}, "listen", "address and port, or unix:/path; more by commas; if\nnot "+defaultListen)
 	s.Var(words{&f.hosts, "name"}, "host-name", "names of this host that requests to addresses of\nits own alone may ask for")
 	s.Var(word{&f.webConfig, "file"}, "web-config", "TLS and passwords, as Prometheus' exporters take it")
 	s.VarP(count{&f.top}, "top", "n", "processes and cgroups with series of their own; 20\nunless given, at most 200")
-	s.Lookup("top").DefValue = ""
 	f.definePlace(s)
 	f.defineWatched(s)
+	s.BoolVar(&f.stacks, "stacks", false, "tell which code opened them: costs microseconds a\nconnection, and knows of those that come from now on")
 	f.defineRepeat(s)
-	s.Var(period{&f.duration}, "duration", "end after this long, as 24h")
 	f.sinkFlags.define(s)
+	s.BoolVar(&f.pin, "pin", false, "keep ages and owners in bpffs: a restart loses none")
+	s.BoolVar(&f.measure, "program-time", false, "let the kernel measure what programs of BPF cost,\nours and others: some 40 ns a run")
+	s.Var(word{&f.config, "file"}, "config", "flags from a file of YAML")
+	s.BoolVar(&f.check, "check", false, "only say whether flags and files are right")
+	s.Var(word{&f.logFormat, "format"}, "log-format", "of messages on stderr: text or json")
+	s.Var(word{&f.logLevel, "level"}, "log-level", "debug, info, warn or error")
+	s.Var(period{&f.duration}, "duration", "end after this long, as 24h")
+	for _, name := range []string{"top", "log-format", "log-level"} {
+		s.Lookup(name).DefValue = "" // said in words, or goes without saying
+	}
 	complete(cmd, s)
+	_ = cmd.MarkFlagFilename("config", "yml", "yaml")
+	_ = cmd.MarkFlagFilename("web-config", "yml", "yaml")
+}
+
+// read makes a plan of the flags and the configuration file. Errors are of wrong use.
+func (f *serveFlags) read(env *Env, cmd *cobra.Command) (*servePlan, error) {
+	if f.config != "" {
+		if err := configure(cmd, f.config); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	plan, err := f.plan(env)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
+	}
+	plan.flags = cmd.Flags()
+	return plan, nil
 }
 
 func (f *serveFlags) plan(env *Env) (*servePlan, error) {
-	leaks, err := f.watchPlan(env, nil)
-	if err != nil {
-		return nil, err
-	}
 	if f.top > metrics.MaxTop {
 		return nil, fmt.Errorf("--top %d: give up to %d", f.top, metrics.MaxTop)
 	}
-	p := &servePlan{leaksPlan: leaks, top: int(f.top)}
+	p := &servePlan{top: int(f.top), check: f.check, pin: f.pin, measure: f.measure}
 	p.server = api.ServerOptions{Addresses: f.listen, Hosts: f.hosts, WebConfig: f.webConfig}
 	if len(f.listen) == 0 {
 		p.server.Addresses = []string{defaultListen}
 	}
+	var err error
+	if p.log, err = newServeLog(env.Stderr, f.logFormat, f.logLevel); err != nil {
+		return nil, err
+	}
+	p.server.Log = p.log
+	if p.leaksPlan, err = f.watchPlan(env, nil); err != nil { // last, for it opens what alerts go to
+		return nil, err
+	}
+	p.stacks = f.stacks
 	return p, nil
 }
 
-// daemon is one run of serve.
-type daemon struct {
-	env       *Env
-	plan      *servePlan
-	source    Source
-	hunt      *hunt
-	alerts    *alerts
-	snapshots Snapshots // of all states, for who asks
-	looking   sync.Mutex
-	feed      *feed
-	kernel    string
-
-	mu     sync.Mutex // guards the rest
-	gauge  gauge
-	last   *report
-	groups groups
-}
-
-func runServe(env *Env, p *servePlan) error {
-	d := &daemon{env: env, plan: p, kernel: kernel.Release()}
-	a, err := api.New(d, api.Options{Extra: map[string]httpHandler{
-		"/metrics": metrics.Handler(scraped{d}, metrics.Options{TopN: p.top}),
-	}})
-	if err != nil {
-		return err
+// checkServe says that a plan is right, as far as can be told without carrying it out.
+func checkServe(env *Env, p *servePlan) error {
+	if err := errors.Join(closeSinks(p), api.Check(p.server)); err != nil {
+		return usageError{err}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	server, err := api.Listen(ctx, a, p.server)
-	if err != nil {
-		return err
-	}
-	if err := d.open(); err != nil {
-		server.Close()
-		return err
-	}
-	for _, note := range append(d.source.Notes(), server.Notes()...) {
-		fmt.Fprintf(env.Stderr, "tcptrail: %s\n", oneLine(note))
-	}
-	for _, at := range server.Addresses() {
-		fmt.Fprintf(env.Stderr, "tcptrail: listening on %s\n", oneLine(at))
-	}
-	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error { return d.run(ctx, server, stop) })
-	if stuck {
-		return err
-	}
-	return errors.Join(err, d.close())
-}
-
-// open opens what looks at the host, and gives up what that no longer needs.
-func (d *daemon) open() (err error) {
-	if err = keep(d.env, listPrivileges); err != nil {
-		return err
-	}
-	o := kernel.Options{Filter: filter.Filter{States: d.plan.limits.Events()}, Gauges: isWholeHost(d.plan.selection)}
-	if d.source, err = d.env.Open(o); err != nil {
-		return err
-	}
-	if d.gauge, err = openGauge(d.env, d.source, d.plan.selection); err != nil {
-		return err
-	}
-	if d.hunt, err = newHunt(d.env, d.plan.leaksPlan, d.source); err != nil {
-		return errors.Join(err, d.gauge.close())
-	}
-	all := kernel.SnapshotOptions{NetNS: d.plan.selection.filter.NetNS}
-	all.Tracer, _ = d.source.(*kernel.Tracer)
-	if d.snapshots, err = d.env.OpenSnapshots(all); err != nil {
-		return errors.Join(err, d.hunt.snapshots.Close(), d.gauge.close())
-	}
-	labels, err := newLabels(d.env.Proc)
-	if err != nil {
-		return errors.Join(err, d.snapshots.Close(), d.hunt.snapshots.Close(), d.gauge.close())
-	}
-	d.alerts = newAlerts(d.env, d.plan.sinks, d.plan.findingOptions(labels))
-	d.feed = newFeed(d.env)
-	return nil
-}
-
-// run serves until stop is closed, or something fails.
-func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct{}) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	over, ended := make(chan struct{}), make(chan error, 4)
-	go func() { ended <- server.Serve(ctx) }()
-	go func() { ended <- readAll(d.source, d.hunt.observe) }()
-	go func() { ended <- d.hunt.watch(d.source, d.tell, over, stop) }()
-	go func() { ended <- d.group(over) }()
-	var errs []error
-	select {
-	case <-stop:
-	case err := <-ended:
-		errs = append(errs, err)
-		ended <- nil // which is waited for below
-	}
-	close(over)
-	cancel()
-	errs = append(errs, d.source.Stop())
-	for range 4 {
-		err := <-ended
-		if errors.Is(err, api.ErrBrokenOff) {
-			fmt.Fprintf(d.env.Stderr, "tcptrail: %s\n", oneLine(err.Error()))
-			err = nil
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// tell keeps what a look has found, and tells the sinks.
-func (d *daemon) tell(r *report) error {
-	kept := *r
-	d.mu.Lock()
-	d.last = &kept
-	d.mu.Unlock()
-	return d.alerts.tell(r)
-}
-
-func (d *daemon) close() error {
-	return errors.Join(d.feed.close(), d.alerts.close(), d.snapshots.Close(), d.hunt.snapshots.Close(), d.gauge.close())
-}
-
-// scraped is the daemon as Prometheus sees it.
-type scraped struct{ *daemon }
-
-// Read gathers what the kernel has counted, and what the last looks have found.
-func (d scraped) Read(context.Context) (*metrics.Reading, error) {
-	stats, err := d.source.Stats()
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	counts, drift, err := d.gauge.count()
-	if err != nil {
-		return nil, err
-	}
-	matrix := metrics.Matrix(stats.Transitions)
-	lost, readers := d.feed.state()
-	r := &metrics.Reading{
-		Version: d.env.Version, GoVersion: runtime.Version(), Kernel: d.kernel, Counts: &counts, Transitions: &matrix,
-		Events: &metrics.Events{
-			Seen: stats.Seen, Delivered: stats.Seen - stats.Lost - stats.Filtered, Lost: stats.Lost, Missed: stats.Missed,
-			Filtered: stats.Filtered, Untracked: stats.Untracked, Drift: drift,
-		},
-		Streams: &metrics.Streams{Subscribers: uint64(readers), Dropped: lost},
-		Sinks:   d.alerts.health(),
-	}
-	if d.last != nil {
-		r.Stuck = metrics.StuckOf(d.last.findings)
-		r.Processes, r.Cgroups = d.groups.exported(d.last.findings)
-	}
-	return r, nil
+	_, err := fmt.Fprintln(env.Stdout, "flags and files are right")
+	return wrote(err)
 }

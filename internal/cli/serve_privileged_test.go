@@ -55,7 +55,7 @@ func ask(t *testing.T, client *http.Client, path string) string {
 func TestPrivilegedServe(t *testing.T) {
 	shop, ns := mustWorkshop(t), nettest.NewNS(t)
 	peer := nettest.StartActor(t, ns, "peer")
-	r, client := startServe(t, "--limit", "CLOSE_WAIT=300ms:1h,FIN_WAIT2=300ms:1h")
+	r, client := startServe(t, "--limit", "CLOSE_WAIT=300ms:1h,FIN_WAIT2=300ms:1h", "--stacks", "--program-time")
 	attached := len(programsOf(t, r.cmd.Process.Pid))
 	events, err := client.Get("http://localhost/api/v1/events?filter=netns+" + fmt.Sprint(ns.Inode()))
 	if err != nil {
@@ -91,6 +91,17 @@ func TestPrivilegedServe(t *testing.T) {
 	eventually(t, "a metric", func() bool {
 		return strings.Contains(ask(t, client, "/metrics"), `tcptrail_stuck_sockets{cause="not_closed",state="CLOSE_WAIT"}`)
 	})
+	if !strings.Contains(found, `"frames":[`) {
+		t.Errorf("no call site: %s", found)
+	}
+	metrics := ask(t, client, "/metrics")
+	for _, name := range []string{
+		`tcptrail_state_duration_seconds_count{state="SYN_SENT"}`, `tcptrail_bpf_program_seconds_total{program="inet_sock_set_state"}`,
+	} {
+		if _, rest, ok := strings.Cut(metrics, "\n"+name+" "); !ok || strings.HasPrefix(rest, "0\n") {
+			t.Errorf("no %s", name)
+		}
+	}
 	seen := 0
 	for lines := bufio.NewScanner(events.Body); seen < 2 && lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "data: ") && strings.Contains(lines.Text(), `"new":"CLOSE_WAIT"`) {

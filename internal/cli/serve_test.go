@@ -95,7 +95,7 @@ func TestServe(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	if strings.Contains(text, "tcptrail_log_") || strings.Contains(text, "time_in_state") {
+	if strings.Contains(text, "tcptrail_log_") || strings.Contains(text, "state_duration") {
 		t.Error("what is not known is shown")
 	}
 	for path, want := range map[string]string{
@@ -171,6 +171,18 @@ func TestServeEvents(t *testing.T) {
 	}
 	if a := next(some); a.Cookie != "2" {
 		t.Errorf("some: %v", a)
+	}
+	// What the kernel's side lost is told to each.
+	s.readers[0].count(kernel.Stats{Seen: 3, Lost: 3})
+	s.readers[0].feed(events...)
+	for line := ""; line != "data: {\"lost\":3}\n"; {
+		var err error
+		if line, err = all.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, text := s.get("/metrics"); !strings.Contains(text, "tcptrail_events_lost_total 3\n") {
+		t.Error("no metric of what was lost")
 	}
 	cancelAll()
 	s.end() // with a reader that is still there

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -23,6 +24,9 @@ type Program struct {
 func MeasurePrograms() (io.Closer, error) {
 	c, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
 	if err != nil {
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w: it needs CAP_SYS_ADMIN, or sysctl kernel.bpf_stats_enabled=1 instead", err)
+		}
 		return nil, fmt.Errorf("measure programs: %w", err)
 	}
 	return c, nil

@@ -22,7 +22,7 @@ const DefaultMemory = 8 << 20
 // Hub encodes each event once, if a reader wants it, into memory that all readers share. The memory is bounded; when it
 // is used up, whoever is furthest behind loses its oldest lines, and is told how many. Others lose none by that.
 //
-// Publish, Flush and Close are for one goroutine. All else is safe for concurrent use.
+// Publish, Lose, Flush and Close are for one goroutine. All else is safe for concurrent use.
 type Hub[E any] struct {
 	encode    func(line []byte, e *E) []byte
 	maxBlocks int
@@ -94,6 +94,17 @@ func (h *Hub[E]) Publish(e *E) {
 	}
 	b.add(len(bytes.TrimSuffix(line, []byte{'\n'})), wanted)
 	h.fresh.join(&wanted)
+}
+
+// Lose tells every reader that so many events did not come to the hub at all. Whether it would have wanted them nobody
+// knows. They are not among those that slow readers have lost.
+func (h *Hub[E]) Lose(n uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.open {
+		s.lost += n
+		s.wake()
+	}
 }
 
 // Flush lets readers see what was published. It is for the end of a batch of events: it may wake every reader.

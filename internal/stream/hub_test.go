@@ -428,3 +428,27 @@ func TestAReaderIsWoken(t *testing.T) {
 		t.Errorf("got %q", lines)
 	}
 }
+
+// What never came is told to everybody, with the next lines or alone.
+func TestLose(t *testing.T) {
+	h := NewHub(func(line []byte, n *int) []byte { return strconv.AppendInt(line, int64(*n), 10) }, 0)
+	s, err := h.Subscribe(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Lose(3)
+	<-s.Ready()
+	if lines, lost, open := s.Take(nil); len(lines) != 0 || lost != 3 || !open {
+		t.Errorf("%q, %d lost, %v", lines, lost, open)
+	}
+	h.Lose(2)
+	n := 7
+	h.Publish(&n)
+	h.Flush()
+	if lines, lost, _ := s.Take(nil); len(lines) != 1 || string(lines[0]) != "7" || lost != 2 {
+		t.Errorf("%q, %d lost", lines, lost)
+	}
+	if h.Lost() != 0 {
+		t.Errorf("%d by slow readers", h.Lost())
+	}
+}

@@ -74,7 +74,7 @@ func (s *Subscription[E]) Ready() <-chan struct{} { return s.ready }
 
 // Take appends lines, without line feeds, to batch and does not wait for any. They are valid, and not to be changed, until
 // the next Take or Close. Lost is how many are missing before the first of them because this reader was slow (between
-// them only if longer than 8 KiB, which none should be). When it is not open, nothing more comes.
+// them only if longer than 8 KiB, which none should be), or did not come to the hub: Hub.Lose. When it is not open, nothing more comes.
 func (s *Subscription[E]) Take(batch [][]byte) (lines [][]byte, lost uint64, open bool) {
 	lines = batch
 	for {

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tcptrail/tcptrail/internal/api"
+	"github.com/tcptrail/tcptrail/internal/filter"
+	"github.com/tcptrail/tcptrail/internal/kernel"
+	"github.com/tcptrail/tcptrail/internal/metrics"
+	"github.com/tcptrail/tcptrail/internal/output"
+)
+
+// daemon is one run of serve.
+type daemon struct {
+	env        *Env
+	log        *slog.Logger
+	supervisor supervisor
+	source     Source
+	measuring  io.Closer // nil: nothing is measured
+	hunt       *hunt
+	snapshots  Snapshots // of all states, for who asks
+	looking    sync.Mutex
+	feed       *feed
+	kernel     string
+	isReady    sync.Once
+
+	mu     sync.Mutex // guards the rest
+	plan   *servePlan
+	alerts *alerts
+	gauge  gauge
+	last   *report
+	stale  *report // the last one of before a reload, until there is another
+	groups groups
+}
+
+// runServe serves. What it has to say goes to its log, the errors that end it as well.
+func runServe(env *Env, p *servePlan) error {
+	own := *env
+	own.Stderr = logged{p.log}
+	d := &daemon{env: &own, log: p.log, supervisor: supervisor{p.log}, plan: p, kernel: kernel.Release()}
+	own.hangup = d.reload
+	err := d.serve()
+	if err == nil || !isForMachines(p.log) {
+		return err
+	}
+	p.log.Error(oneLine(err.Error()))
+	return exitError(exitCode(err))
+}
+
+func (d *daemon) serve() error {
+	p := d.plan
+	a, err := api.New(d, api.Options{Log: d.log, Extra: map[string]httpHandler{
+		"/metrics": metrics.Handler(scraped{d}, metrics.Options{TopN: p.top}),
+	}})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	server, err := api.Listen(ctx, a, p.server)
+	if err != nil {
+		return err
+	}
+	if err := d.open(); err != nil {
+		server.Close()
+		return err
+	}
+	for _, note := range append(d.source.Notes(), server.Notes()...) {
+		d.log.Warn(note)
+	}
+	for _, at := range server.Addresses() {
+		d.log.Info("listening on "+at, "address", at)
+	}
+	stuck, err := untilStopped(d.env, p.duration, func(stop <-chan struct{}) error { return d.run(ctx, server, stop) })
+	if stuck {
+		return err
+	}
+	return errors.Join(err, d.close())
+}
+
+// open opens what looks at the host, and gives up what that no longer needs.
+func (d *daemon) open() (err error) {
+	p := d.plan
+	if p.measure {
+		if d.measuring, err = kernel.MeasurePrograms(); err != nil {
+			return err
+		}
+	}
+	if err = keep(d.env, listPrivileges); err != nil {
+		return err
+	}
+	o := kernel.Options{
+		Filter: filter.Filter{States: p.limits.Events()}, Gauges: isWholeHost(p.selection), Stacks: p.stacks, Durations: true,
+	}
+	if p.pin {
+		o.Pin = d.env.PinDir
+	}
+	if d.source, err = d.env.Open(o); err != nil {
+		return err
+	}
+	if d.gauge, err = openGauge(d.env, d.source, p.selection); err != nil {
+		return err
+	}
+	if d.hunt, err = newHunt(d.env, p.leaksPlan, d.source); err != nil {
+		return errors.Join(err, d.gauge.close())
+	}
+	all := kernel.SnapshotOptions{NetNS: p.selection.filter.NetNS}
+	all.Tracer, _ = d.source.(*kernel.Tracer)
+	if d.snapshots, err = d.env.OpenSnapshots(all); err != nil {
+		return errors.Join(err, d.hunt.snapshots.Close(), d.gauge.close())
+	}
+	if d.alerts, err = d.openAlerts(p); err != nil {
+		return errors.Join(err, d.snapshots.Close(), d.hunt.snapshots.Close(), d.gauge.close())
+	}
+	d.feed = newFeed(d.env)
+	return nil
+}
+
+// openAlerts starts to tell the sinks of a plan.
+func (d *daemon) openAlerts(p *servePlan) (*alerts, error) {
+	o, err := p.printed(d.env, d.hunt.sites)
+	if err != nil {
+		return nil, err
+	}
+	return newAlerts(d.env, p.sinks, o), nil
+}
+
+// findingOptions returns how findings are written to who asks.
+func (d *daemon) findingOptions() (output.FindingOptions, error) {
+	d.mu.Lock()
+	plan := d.plan
+	d.mu.Unlock()
+	o, err := plan.printed(d.env, d.hunt.sites)
+	o.Format = output.JSON
+	return o, err
+}
+
+// run serves until stop is closed, or something fails.
+func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over, ended := make(chan struct{}), make(chan error, 4)
+	go func() { ended <- server.Serve(ctx) }()
+	go func() { ended <- readAll(d.source, d.hunt.observe) }()
+	go func() { ended <- d.hunt.watch(d.source, d.tell, over, stop) }()
+	go func() { ended <- d.group(over) }()
+	go d.supervisor.watch(d.isAlive, over)
+	var errs []error
+	select {
+	case <-stop:
+	case err := <-ended:
+		errs = append(errs, err)
+		ended <- nil // which is waited for below
+	}
+	d.supervisor.stopping()
+	close(over)
+	cancel()
+	errs = append(errs, d.source.Stop())
+	for range 4 {
+		err := <-ended
+		if errors.Is(err, api.ErrBrokenOff) {
+			d.log.Warn(err.Error())
+			err = nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// tell keeps what a look has found, and tells the sinks. The first time it says that all is ready.
+func (d *daemon) tell(r *report) error {
+	kept := *r
+	d.mu.Lock()
+	told, stale := d.alerts, d.stale
+	d.last, d.stale = &kept, nil
+	d.mu.Unlock()
+	d.isReady.Do(d.supervisor.ready)
+	if stale != nil {
+		if err := told.tell(endOf(stale, r)); err != nil {
+			return err
+		}
+	}
+	return told.tell(r)
+}
+
+// isAlive says whether who looks is at work, and nothing is stuck that all others need.
+func (d *daemon) isAlive(within time.Duration) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hunt.still() < within
+}
+
+func (d *daemon) close() error {
+	errs := []error{d.feed.close(), d.alerts.close(), d.snapshots.Close(), d.hunt.snapshots.Close()}
+	errs = append(errs, d.gauge.close(), d.hunt.sites.close())
+	if d.measuring != nil {
+		errs = append(errs, d.measuring.Close())
+	}
+	return errors.Join(errs...)
+}
