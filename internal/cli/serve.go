@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -164,7 +165,9 @@ func (f *serveFlags) plan(env *Env) (*servePlan, error) {
 	if p.log, err = newServeLog(env.Stderr, f.logFormat, f.logLevel); err != nil {
 		return nil, err
 	}
-	p.server.Log = p.log
+	if p.log.Enabled(context.Background(), slog.LevelDebug) { // what clients do wrong is not our news
+		p.server.Log = p.log
+	}
 	if p.leaksPlan, err = f.watchPlan(env, nil); err != nil { // last, for it opens what alerts go to
 		return nil, err
 	}

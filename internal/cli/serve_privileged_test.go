@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,8 +21,14 @@ import (
 // startServe launches serve on a unix socket, and returns how to ask it.
 func startServe(t *testing.T, args ...string) (*tracer, *http.Client) {
 	t.Helper()
+	return startServeBy(t, nil, args...)
+}
+
+// startServeBy launches a command that runs serve; nil: the binary.
+func startServeBy(t *testing.T, cmd *exec.Cmd, args ...string) (*tracer, *http.Client) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
-	r := launch(t, nil, append([]string{"serve", "--listen", "unix:" + path}, args...)...)
+	r := launch(t, cmd, append([]string{"serve", "--listen", "unix:" + path}, args...)...)
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
 	}}
