@@ -21,8 +21,14 @@ import (
 //	TCPTRAIL_...                            each label and field, its name in capitals
 //	TCPTRAIL_JSON                           the finding
 type Journal struct {
-	journal *systemlog.Journal
+	journal journalSender
 	buf     []byte
+}
+
+// journalSender is what sends entries; *systemlog.Journal is one, and says what the methods do.
+type journalSender interface {
+	Send(ctx context.Context, entries ...[]byte) (sent int, err error)
+	Close() error
 }
 
 // JournalMessageID is the MESSAGE_ID of all entries about findings.

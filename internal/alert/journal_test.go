@@ -1,59 +1,26 @@
 package alert
 
 import (
-	"encoding/binary"
+	"context"
+	"errors"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/tcptrail/tcptrail/internal/systemlog"
+	"github.com/tcptrail/tcptrail/internal/systemlog/logtest"
 )
 
-// parseEntry reads the native protocol.
-func parseEntry(t *testing.T, b string) map[string]string {
+func journal(t *testing.T) (*Journal, *logtest.Datagrams) {
 	t.Helper()
-	fields := map[string]string{}
-	for b != "" {
-		line, rest, ok := strings.Cut(b, "\n")
-		if !ok {
-			t.Fatalf("no end: %q", b)
-		}
-		name, value, short := strings.Cut(line, "=")
-		if !short {
-			n := binary.LittleEndian.Uint64([]byte(rest[:8]))
-			value, rest = rest[8:8+n], rest[8+n:]
-			if !strings.HasPrefix(rest, "\n") {
-				t.Fatalf("%s: no line feed after %q", name, value)
-			}
-			rest = rest[1:]
-		}
-		if name == "" || len(name) > maxFieldName || name[0] == '_' || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
-			t.Errorf("name %q", name)
-		}
-		if _, twice := fields[name]; twice {
-			t.Errorf("%s comes twice", name)
-		}
-		fields[name] = value
-		b = rest
-	}
-	return fields
-}
-
-func journal(t *testing.T) (*Journal, *net.UnixConn) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "socket")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
+	path, d := logtest.Journal(t)
 	j, err := NewJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.Close() })
-	return j, c
+	return j, d
 }
 
 func TestJournal(t *testing.T) {
@@ -70,7 +37,7 @@ func TestJournal(t *testing.T) {
 		"TCPTRAIL_PROCESS": "nginx", "TCPTRAIL_PID": "7", "TCPTRAIL_STATE": "CLOSE_WAIT", "TCPTRAIL_NET_NS": "x\ny=z\\u001b",
 		"TCPTRAIL_COUNT": "3", "TCPTRAIL_OLDEST_MS": "61000.5", "TCPTRAIL_JSON": string(d[0].JSON),
 	}
-	if got := parseEntry(t, receive(t, c)); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := c.Entry(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
@@ -79,41 +46,55 @@ func TestJournal(t *testing.T) {
 func TestJournalEntryIsBounded(t *testing.T) {
 	j, c := journal(t)
 	d := delivery("a", Firing)
-	d[0].JSON = make([]byte, maxEntry)
+	d[0].JSON = make([]byte, systemlog.MaxEntry)
 	if err := j.Deliver(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	if got := parseEntry(t, receive(t, c)); got["TCPTRAIL_JSON"] != "" || got["TCPTRAIL_COUNT"] != "3" {
+	if got := c.Entry(); got["TCPTRAIL_JSON"] != "" || got["TCPTRAIL_COUNT"] != "3" {
 		t.Errorf("%q", got)
 	}
-	// A buffer smaller than an entry, as net.core.wmem_max may make it.
-	if err := j.conn.(*net.UnixConn).SetWriteBuffer(8 << 10); err != nil {
-		t.Fatal(err)
+}
+
+// tight is a journal that takes small datagrams alone, as net.core.wmem_max may make it.
+type tight struct {
+	journalSender
+	limit int
+}
+
+func (j tight) Send(ctx context.Context, entries ...[]byte) (int, error) {
+	if len(entries[0]) > j.limit {
+		return 0, syscall.EMSGSIZE
 	}
-	d[0].JSON = make([]byte, maxEntry/2)
+	return j.journalSender.Send(ctx, entries...)
+}
+
+func TestJournalTakesLess(t *testing.T) {
+	j, c := journal(t)
+	j.journal = tight{j.journal, 8 << 10}
+	d := delivery("a", Firing)
+	d[0].JSON = make([]byte, systemlog.MaxEntry/2)
 	if err := j.Deliver(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	if got := parseEntry(t, receive(t, c)); got["TCPTRAIL_JSON"] != "" || got["TCPTRAIL_COUNT"] != "3" {
+	if got := c.Entry(); got["TCPTRAIL_JSON"] != "" || got["TCPTRAIL_COUNT"] != "3" {
 		t.Errorf("%q", got)
+	}
+	j.journal = tight{j.journal, 0}
+	if err := j.Deliver(t.Context(), d); !errors.Is(err, syscall.EMSGSIZE) {
+		t.Errorf("a journal that takes nothing: %v", err)
 	}
 }
 
 func TestJournalIsRestarted(t *testing.T) {
 	j, c := journal(t)
 	deliver(t, j, "a")
-	c.Close()
-	os.Remove(j.path)
+	c.End()
 	if err := j.Deliver(t.Context(), delivery("b", Firing)); err == nil || !strings.HasPrefix(err.Error(), "write: ") {
 		t.Errorf("without a journal: %v", err)
 	}
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: j.path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c = logtest.Listen(t, "unixgram", c.LocalAddr().String())
 	deliver(t, j, "b")
-	if got := parseEntry(t, receive(t, c)); got["TCPTRAIL_ID"] != "b" {
+	if got := c.Entry(); got["TCPTRAIL_ID"] != "b" {
 		t.Errorf("%q", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/metrics"
 	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
 // daemon is one run of serve.
@@ -23,7 +24,8 @@ type daemon struct {
 	source     Source
 	measuring  io.Closer // nil: nothing is measured
 	hunt       *hunt
-	snapshots  Snapshots // of all states, for who asks
+	recording  *directory // nil: nothing is recorded
+	snapshots  Snapshots  // of all states, for who asks
 	looking    sync.Mutex
 	feed       *feed
 	kernel     string
@@ -94,15 +96,38 @@ func (d *daemon) open() (err error) {
 	if err = keep(d.env, listPrivileges); err != nil {
 		return err
 	}
+	if p.directory != nil {
+		if d.recording, err = openDirectory(d.env, *p.directory); err != nil {
+			return err
+		}
+	}
+	if d.source, err = d.env.Open(d.tracing()); err != nil {
+		return errors.Join(err, d.recording.end())
+	}
+	if err = d.look(); err != nil {
+		return errors.Join(err, d.recording.end())
+	}
+	return nil
+}
+
+// tracing says what to trace: when nothing is recorded, only what may be stuck.
+func (d *daemon) tracing() kernel.Options {
+	p := d.plan
 	o := kernel.Options{
 		Filter: filter.Filter{States: p.limits.Events()}, Gauges: isWholeHost(p.selection), Stacks: p.stacks, Durations: true,
+	}
+	if d.recording != nil {
+		o.Filter = p.selection.place()
 	}
 	if p.pin {
 		o.Pin = d.env.PinDir
 	}
-	if d.source, err = d.env.Open(o); err != nil {
-		return err
-	}
+	return o
+}
+
+// look opens what looks at sockets, or closes the source.
+func (d *daemon) look() (err error) {
+	p := d.plan
 	if d.gauge, err = openGauge(d.env, d.source, p.selection); err != nil {
 		return err
 	}
@@ -117,7 +142,12 @@ func (d *daemon) open() (err error) {
 	if d.alerts, err = d.openAlerts(p); err != nil {
 		return errors.Join(err, d.snapshots.Close(), d.hunt.snapshots.Close(), d.gauge.close())
 	}
-	d.feed = newFeed(d.env)
+	if d.recording != nil {
+		if err = d.recording.begin(d.hunt); err != nil {
+			return errors.Join(err, d.alerts.close(), d.snapshots.Close(), d.hunt.snapshots.Close(), d.gauge.close())
+		}
+	}
+	d.feed = newFeed(d.env, p.selection.place(), d.recording != nil)
 	return nil
 }
 
@@ -146,8 +176,8 @@ func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct
 	defer cancel()
 	over, ended := make(chan struct{}), make(chan error, 4)
 	go func() { ended <- server.Serve(ctx) }()
-	go func() { ended <- readAll(d.source, d.hunt.observe) }()
-	go func() { ended <- d.hunt.watch(d.source, d.tell, over, stop) }()
+	go func() { ended <- d.read() }()
+	go func() { ended <- d.watch(over, stop) }()
 	go func() { ended <- d.group(over) }()
 	go d.supervisor.watch(d.isAlive, over)
 	var errs []error
@@ -170,6 +200,41 @@ func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// read follows what may be stuck, or all transitions when they are recorded: then they are there for readers, too.
+func (d *daemon) read() error {
+	if d.recording == nil {
+		return readAll(d.source, d.hunt.observe)
+	}
+	for lost := uint64(0); ; {
+		err := d.source.Read(func(e *tcp.Event) {
+			d.hunt.observe(e)
+			d.feed.hub.Publish(e)
+		})
+		d.recording.flush()
+		lost = d.feed.flush(d.source, lost)
+		if errors.Is(err, kernel.ErrStopped) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// watch looks at what is stuck, after a baseline if that is recorded.
+func (d *daemon) watch(over, stop <-chan struct{}) error {
+	if d.recording == nil {
+		return d.hunt.watch(d.source, d.tell, over, stop)
+	}
+	if err := d.recording.baseline(d.source, d.selected(), d.hunt.clock); err != nil {
+		close(d.hunt.ended)
+		return err
+	}
+	return d.hunt.watch(d.source, func(r *report) error {
+		d.recording.flush()
+		return d.tell(r)
+	}, over, stop)
 }
 
 // tell keeps what a look has found, and tells the sinks. The first time it says that all is ready.
@@ -198,6 +263,7 @@ func (d *daemon) isAlive(within time.Duration) bool {
 func (d *daemon) close() error {
 	errs := []error{d.feed.close(), d.alerts.close(), d.snapshots.Close(), d.hunt.snapshots.Close()}
 	errs = append(errs, d.gauge.close(), d.hunt.sites.close())
+	errs = append(errs, d.recording.end())
 	if d.measuring != nil {
 		errs = append(errs, d.measuring.Close())
 	}

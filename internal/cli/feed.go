@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/output"
 	"github.com/tcptrail/tcptrail/internal/stream"
@@ -16,9 +17,11 @@ import (
 // feedLinger is for how long transitions are traced after the last reader has gone: it may come again at once.
 const feedLinger = 5 * time.Second
 
-// feed traces all transitions while somebody reads them, and not otherwise.
+// feed traces all transitions of some place while somebody reads them, and not otherwise.
 type feed struct {
 	env   *Env
+	where filter.Filter
+	fed   bool // by somebody who traces them anyway
 	hub   *stream.Hub[tcp.Event]
 	ended chan struct{} // closed by close
 
@@ -29,10 +32,11 @@ type feed struct {
 	unseen  atomic.Uint64 // events that were lost on their way here
 }
 
-func newFeed(env *Env) *feed {
+// newFeed makes a feed. One that is fed leaves it to its caller to publish and to flush.
+func newFeed(env *Env, where filter.Filter, fed bool) *feed {
 	lines := output.NewLines()
 	encode := func(line []byte, e *tcp.Event) []byte { return lines.Append(line, e) }
-	f := &feed{env: env, hub: stream.NewHub(encode, 0), ended: make(chan struct{})}
+	f := &feed{env: env, where: where, fed: fed, hub: stream.NewHub(encode, 0), ended: make(chan struct{})}
 	go f.linger()
 	return f
 }
@@ -47,7 +51,7 @@ func (f *feed) subscribe(match func(*tcp.Event) bool) (*stream.Subscription[tcp.
 	if err != nil {
 		return nil, err
 	}
-	if f.source == nil {
+	if f.source == nil && !f.fed {
 		if err := f.begin(); err != nil {
 			s.Close()
 			return nil, err
@@ -58,7 +62,7 @@ func (f *feed) subscribe(match func(*tcp.Event) bool) (*stream.Subscription[tcp.
 
 // begin opens a tracer, whose older sockets get owners meanwhile.
 func (f *feed) begin() error {
-	source, err := f.env.Open(kernel.Options{})
+	source, err := f.env.Open(kernel.Options{Filter: f.where})
 	if err != nil {
 		return err
 	}
@@ -72,15 +76,9 @@ func (f *feed) begin() error {
 }
 
 func (f *feed) read(source Source) error {
-	lost := uint64(0)
-	for {
+	for lost := uint64(0); ; {
 		err := source.Read(f.hub.Publish)
-		if stats, counted := source.Stats(); counted == nil && stats.Lost > lost {
-			f.hub.Lose(stats.Lost - lost)
-			f.unseen.Add(stats.Lost - lost)
-			lost = stats.Lost
-		}
-		f.hub.Flush()
+		lost = f.flush(source, lost)
 		if errors.Is(err, kernel.ErrStopped) {
 			return nil
 		}
@@ -88,6 +86,20 @@ func (f *feed) read(source Source) error {
 			return err
 		}
 	}
+}
+
+// flush shows readers what was published, and how many events the source has lost since there were so many. It returns how
+// many there are.
+func (f *feed) flush(source Source, lost uint64) uint64 {
+	if stats, err := source.Stats(); err == nil && stats.Lost > lost {
+		f.hub.Lose(stats.Lost - lost)
+		if !f.fed { // or they are counted already
+			f.unseen.Add(stats.Lost - lost)
+		}
+		lost = stats.Lost
+	}
+	f.hub.Flush()
+	return lost
 }
 
 // linger ends the tracer some time after its last reader has gone.

@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"github.com/tcptrail/tcptrail/internal/archive"
 	"github.com/tcptrail/tcptrail/internal/leak"
+	"github.com/tcptrail/tcptrail/internal/privilege"
 )
 
 const logHelp = `Keep every transition as a line of JSON, in a file for each process: the fields
@@ -22,6 +22,11 @@ they are large or old, are compressed then (zstdcat reads them), and the oldest
 are removed when there are too many. What is lost is counted: on stderr, and in
 the recording itself.
 
+With --to journal or --to syslog transitions go there instead, with fields, and
+nothing else does: there are no files to replay. They wait for a log that is
+away or slow, up to 16384 of them; those beyond are lost, which is counted, and
+said in that log. What is over its RateLimitBurst= journald drops.
+
 FILTER is that of trace: what it refuses is not kept.
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
@@ -31,43 +36,45 @@ const logExamples = `  tcptrail log                                 into /var/lo
   tcptrail log --dir /data/tcp --max-bytes 10G --max-age 168h
   tcptrail log --layout host -L 443            one file for all, of one port
   tcptrail replay leaks /var/log/tcptrail      what was stuck
-  zstdcat -f /var/log/tcptrail/nginx-*.jsonl* | jq .new`
-
-// What log keeps unless it is told otherwise: a week of a quiet host, some hours of a busy one.
-const (
-	defaultLogDir       = "/var/log/tcptrail"
-	defaultLogBytes     = 1 << 30
-	defaultLogFiles     = 20_000
-	defaultSegmentBytes = 16 << 20
-	defaultSegmentAge   = time.Hour
-)
+  zstdcat -f /var/log/tcptrail/nginx-*.jsonl* | jq .new
+  tcptrail log --to journal --state CLOSE_WAIT
+  journalctl TCPTRAIL_PID=42                   what went there of a process`
 
 // logFlags are the flags of log as given.
 type logFlags struct {
 	selectFlags
-	dir          string
-	layout       string
-	maxBytes     int
-	maxFiles     uint64
-	segmentBytes int
-	segmentAge   time.Duration
-	fsync        string
-	limits       leak.Limits
-	duration     time.Duration
-	buffer       int
-	ready        string
+	storeFlags
+	to       string
+	limits   leak.Limits
+	duration time.Duration
+	buffer   int
+	ready    string
+	set      *pflag.FlagSet // which has those of a directory
 }
 
 // logPlan is what log is asked to do, checked.
 type logPlan struct {
 	selection *selection
-	filter    string // as it was given
-	store     archive.Options
-	whole     bool
-	limits    leak.Limits
+	to        logTarget
+	directory directoryOptions
 	duration  time.Duration
 	ringBytes int
 	ready     string
+}
+
+// privileges returns what log needs until its keeper watches.
+func (p *logPlan) privileges() privilege.Set {
+	if p.to.kind == toDirectory {
+		return listPrivileges
+	}
+	return privilege.Trace | privilege.TraceOptional
+}
+
+func (p *logPlan) open(env *Env) (keeper, error) {
+	if p.to.kind == toDirectory {
+		return openDirectoryKeeper(env, p)
+	}
+	return openForwardKeeper(env, p)
 }
 
 func newLog(env *Env) *cobra.Command {
@@ -92,22 +99,16 @@ func newLog(env *Env) *cobra.Command {
 }
 
 func (f *logFlags) define(cmd *cobra.Command) {
-	f.dir, f.layout, f.fsync, f.buffer = defaultLogDir, "process", "never", defaultBuffer
-	f.maxBytes, f.maxFiles, f.segmentBytes, f.segmentAge = defaultLogBytes, defaultLogFiles, defaultSegmentBytes, defaultSegmentAge
+	f.to, f.buffer = "dir", defaultBuffer
 	s := cmd.Flags()
-	s.SortFlags = false
+	s.SortFlags, f.set = false, s
 	f.defineConnection(s)
 	f.defineState(s, "into or out of these, as CLOSE_WAIT or ss's groups")
 	f.definePlace(s)
-	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files, if not in\n"+defaultLogDir)
-	s.Var(word{&f.layout, "layout"}, "layout", "process, a file for each; host, one for all")
-	s.Var(size{&f.maxBytes}, "max-bytes", "of all files; the oldest go first")
-	s.Var(count{&f.maxFiles}, "max-files", "likewise")
-	s.Var(size{&f.segmentBytes}, "rotate-size", "end a file when it is so large")
-	s.Var(period{&f.segmentAge}, "rotate-age", "or so old")
-	s.Var(word{&f.fsync, "when"}, "fsync", "let lines survive a loss of power: never (the\ndefault), close (of a file), or each 1s, say")
+	s.Var(word{&f.to, "log"}, "to", "dir (the default), journal, or syslog; another\nhost's is syslog:udp://HOST or syslog:tcp://HOST")
+	f.storeFlags.define(s)
 	s.Var(&f.limits, "limit", "what leaks would look at: see tcptrail leaks")
-	for _, name := range []string{"dir", "limit", "layout", "fsync"} {
+	for _, name := range []string{"to", "limit"} {
 		s.Lookup(name).DefValue = "" // said in words
 	}
 	s.Var(period{&f.duration}, "duration", "end after this long, as 24h")
@@ -118,28 +119,35 @@ func (f *logFlags) define(cmd *cobra.Command) {
 	_ = cmd.MarkFlagDirname("dir")
 }
 
-func (f *logFlags) plan(env *Env, args []string) (*logPlan, error) {
-	p := &logPlan{
-		filter: strings.Join(args, " "), limits: f.limits, duration: f.duration, ringBytes: f.buffer, ready: f.ready,
-		store: archive.Options{
-			Dir: f.dir, SegmentBytes: int64(f.segmentBytes), SegmentAge: f.segmentAge, MaxBytes: int64(f.maxBytes),
-			MaxFiles: int(min(f.maxFiles, maxTop)),
-		},
-	}
-	switch f.layout {
-	case "process":
-	case "host":
-		p.whole = true
-	default:
-		return nil, fmt.Errorf("--layout %q: use process or host", f.layout)
-	}
-	var err error
-	if p.store.Sync, err = parseSync(f.fsync); err != nil {
+func (f *logFlags) plan(env *Env, args []string) (p *logPlan, err error) {
+	p = &logPlan{duration: f.duration, ringBytes: f.buffer, ready: f.ready}
+	if p.to, err = parseLogTarget(f.to); err != nil {
 		return nil, err
 	}
-	if f.maxBytes < 2*f.segmentBytes {
-		return nil, errors.New("--max-bytes is less than two files of --rotate-size: raise the one or lower the other")
+	if p.to.kind == toDirectory {
+		p.directory, err = f.directory(strings.Join(args, " "))
+	} else {
+		err = f.withoutDirectory()
+	}
+	if err != nil {
+		return nil, err
 	}
 	p.selection, err = f.resolve(env, args)
 	return p, err
+}
+
+// withoutDirectory refuses what would have no effect.
+func (f *logFlags) withoutDirectory() error {
+	for _, name := range append(storeFlagNames[:], "limit") {
+		if f.set.Changed(name) {
+			return fmt.Errorf("--%s is for files, and --to %s writes none: leave one of them out", name, f.to)
+		}
+	}
+	return nil
+}
+
+func (f *logFlags) directory(filter string) (directoryOptions, error) {
+	o, err := f.options()
+	o.limits, o.filter = f.limits, filter
+	return o, err
 }

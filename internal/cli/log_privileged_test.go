@@ -71,7 +71,7 @@ func TestPrivilegedLogKeepsWhatTracePrints(t *testing.T) {
 // A recording of a leak says what leaks said live: the same findings, in the same order, but for their numbers: looks are at other times.
 func TestPrivilegedReplayOfLeaks(t *testing.T) {
 	shop, ns := mustWorkshop(t), nettest.NewNS(t)
-	nettest.StartActor(t, ns, "first") // for the namespace to be known
+	nettest.StartActor(t, ns, "first")                             // for the namespace to be known
 	const limits = "CLOSE_WAIT=1s:1h,FIN_WAIT2=1s:1h,ZOMBIE=1s:1h" // long for a program to read what has come
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLog(t, dir, inNS(ns, "--limit", limits)...)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,27 +8,32 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tcptrail/tcptrail/internal/archive"
 	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
-	"github.com/tcptrail/tcptrail/internal/record"
-	"github.com/tcptrail/tcptrail/internal/recorder"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
 
-// parseSync reads --fsync.
-func parseSync(text string) (s archive.Sync, err error) {
-	switch text {
-	case "never":
-		return s, nil
-	case "close":
-		return archive.Sync{Close: true}, nil
-	}
-	if s.Every, err = time.ParseDuration(text); err != nil || s.Every <= 0 {
-		return s, fmt.Errorf("--fsync %q: use never, close, or a time such as 1s", text)
-	}
-	s.Close = true
-	return s, nil
+// keeper is where log keeps what it reads: a directoryKeeper or a forwardKeeper.
+type keeper interface {
+	// begin makes ready, now that the source is open.
+	begin(source Source) error
+	// event keeps a transition, at the latest when flush is called after a batch.
+	event(e *tcp.Event)
+	flush()
+	// watch does what is to be done beside reading, until stop is closed. It calls ready once, when all that comes is kept.
+	watch(source Source, ready func() error, stop <-chan struct{}) error
+	// end is called once, when nothing else goes on any more, whatever became of begin.
+	end(*kernel.Stats) error
+	account() keptAccount
+}
+
+// keptAccount says what became of what was to be kept.
+type keptAccount struct {
+	done   string // the word for it, as "recorded"
+	kept   uint64
+	undone string // likewise
+	lost   uint64
+	where  string // more to say
 }
 
 // logging is one run of log.
@@ -37,9 +41,7 @@ type logging struct {
 	env      *Env
 	plan     *logPlan
 	source   Source
-	hunt     *hunt
-	store    *archive.Archive
-	recorder *recorder.Recorder
+	keeper   keeper
 	pushed   filter.Filter // what the kernel decides of the filter
 	rest     *filter.Expr
 	filtered atomic.Uint64
@@ -47,7 +49,7 @@ type logging struct {
 }
 
 func runLog(env *Env, p *logPlan) error {
-	if err := keep(env, listPrivileges); err != nil {
+	if err := keep(env, p.privileges()); err != nil {
 		return err
 	}
 	p.selection.note(env)
@@ -56,9 +58,14 @@ func runLog(env *Env, p *logPlan) error {
 	if err := l.open(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- l.read() }()
-	stuck, err := untilStopped(env, p.duration, l.watch)
+	done, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		done <- l.read()
+		close(ended)
+	}()
+	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
+		return l.keeper.watch(l.source, l.ready, either(stop, ended))
+	})
 	if stuck {
 		return err
 	}
@@ -66,61 +73,41 @@ func runLog(env *Env, p *logPlan) error {
 	return errors.Join(err, l.finish(err == nil))
 }
 
-// open opens everything, the directory first: it is the most likely not to be as it should.
+// either returns what is closed when one of two is, one of which is in the end.
+func either(a, b <-chan struct{}) <-chan struct{} {
+	c := make(chan struct{})
+	go func() {
+		defer close(c)
+		select {
+		case <-a:
+		case <-b:
+		}
+	}()
+	return c
+}
+
+// open opens everything, where to keep it first: that is the most likely not to be as it should.
 func (l *logging) open() (err error) {
-	l.plan.store.Now, l.plan.store.Warn = time.Now, func(text string) {
-		fmt.Fprintf(l.env.Stderr, "tcptrail: %s\n", oneLine(text))
-	}
-	if l.store, err = archive.Open(l.plan.store); err != nil {
+	if l.keeper, err = l.plan.open(l.env); err != nil {
 		return err
 	}
 	if l.source, err = l.env.Open(kernel.Options{Filter: l.pushed, RingBytes: l.plan.ringBytes}); err != nil {
-		return errors.Join(err, l.store.Close())
+		return errors.Join(err, l.keeper.end(&kernel.Stats{}))
 	}
 	for _, note := range l.source.Notes() {
 		fmt.Fprintf(l.env.Stderr, "tcptrail: %s\n", note)
 	}
-	if err = l.begin(); err != nil {
-		return errors.Join(err, l.source.Stop(), l.source.Close(), l.store.Close())
+	if err = l.keeper.begin(l.source); err != nil {
+		return errors.Join(err, l.source.Stop(), l.keeper.end(&kernel.Stats{}), l.source.Close())
 	}
 	return nil
 }
 
-// begin begins the session, with all sockets that there are by now.
-func (l *logging) begin() (err error) {
-	fs := l.env.Proc
-	l.recorder, err = recorder.New(l.store, recorder.Options{
-		Whole: l.plan.whole, Session: l.session(), Now: time.Now,
-		Started: func(pid uint32) (time.Duration, bool) {
-			since, err := fs.StartTime(pid)
-			return since, err == nil
-		},
-	})
-	if err != nil {
-		return err
-	}
-	if l.hunt, err = newHunt(l.env, &leaksPlan{selection: l.plan.selection, limits: l.plan.limits}, l.source); err != nil {
-		return err
-	}
-	l.hunt.noted = &notedFacts{facts: l.hunt.facts}
-	l.hunt.facts, l.hunt.recorder = l.hunt.noted, l.recorder
-	return nil
-}
-
-func (l *logging) session() record.SessionInfo {
-	s := record.SessionInfo{Version: l.env.Version, Limits: l.plan.limits.String(), Filter: l.plan.filter, PID: os.Getpid()}
-	s.Host, _ = os.Hostname()
-	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		s.BootID = string(bytes.TrimSpace(id))
-	}
-	return s
-}
-
-// read records until the source is stopped. What one Read hands out is in the kernel's hands before the next.
+// read keeps what comes until the source is stopped.
 func (l *logging) read() error {
 	for {
 		err := l.source.Read(l.handle)
-		l.recorder.Flush()
+		l.keeper.flush()
 		if errors.Is(err, kernel.ErrStopped) {
 			return nil
 		}
@@ -135,47 +122,21 @@ func (l *logging) handle(e *tcp.Event) {
 		l.filtered.Add(1)
 		return
 	}
-	l.hunt.observe(e)
+	l.keeper.event(e)
 }
 
-// watch looks at what is stuck, as leaks does, for the recording to tell why.
-func (l *logging) watch(stop <-chan struct{}) error {
-	if err := l.baseline(); err != nil {
-		return err
-	}
-	if l.plan.ready != "" {
-		if err := os.WriteFile(l.plan.ready, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
-			return err
-		}
-	}
-	told := func(*report) error {
-		l.recorder.Flush()
+// ready tells who waits for it that everything is kept from now on.
+func (l *logging) ready() error {
+	if l.plan.ready == "" {
 		return nil
 	}
-	return l.hunt.watch(l.source, told, nil, stop)
+	return os.WriteFile(l.plan.ready, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644)
 }
 
-// baseline records all sockets of where it records: from then on transitions tell the rest.
-func (l *logging) baseline() error {
-	o := kernel.SnapshotOptions{NetNS: l.plan.selection.snapshotOptions().NetNS}
-	o.Tracer, _ = l.source.(*kernel.Tracer)
-	snapshots, err := l.env.OpenSnapshots(o)
-	if err != nil {
-		return err
-	}
-	s, err := snapshots.Take()
-	if err = errors.Join(err, snapshots.Close()); err != nil {
-		return err
-	}
-	now := l.hunt.clock.Refresh()
-	return l.recorder.Look(l.hunt.clock.At(now), s, &record.Look{Now: now, Baseline: true})
-}
-
-// finish ends the recording and says what became of everything.
+// finish ends it and says what became of everything.
 func (l *logging) finish(sum bool) error {
 	stats, counted := l.source.Stats()
-	l.recorder.End()
-	err := errors.Join(l.hunt.snapshots.Close(), l.source.Close(), l.store.Close())
+	err := errors.Join(l.keeper.end(&stats), l.source.Close())
 	if sum && counted == nil {
 		fmt.Fprintf(l.env.Stderr, "tcptrail: %s\n", l.account(&stats))
 	}
@@ -183,11 +144,11 @@ func (l *logging) finish(sum bool) error {
 }
 
 func (l *logging) account(k *kernel.Stats) string {
-	s := l.store.Stats()
-	line := fmt.Sprintf("seen %d, recorded %d, lost %d, missed %d, filtered %d", k.Seen, l.recorder.Written(), k.Lost, k.Missed,
+	a := l.keeper.account()
+	line := fmt.Sprintf("seen %d, %s %d, lost %d, missed %d, filtered %d", k.Seen, a.done, a.kept, k.Lost, k.Missed,
 		k.Filtered+l.filtered.Load())
-	if s.Lost > 0 {
-		line += fmt.Sprintf(", not written %d", s.Lost)
+	if a.lost > 0 {
+		line += fmt.Sprintf(", %s %d", a.undone, a.lost)
 	}
-	return fmt.Sprintf("%s in %v; %s of %d bytes", line, time.Since(l.started).Round(time.Millisecond), plural(s.Files, "file"), s.Disk)
+	return fmt.Sprintf("%s in %v%s", line, time.Since(l.started).Round(time.Millisecond), a.where)
 }

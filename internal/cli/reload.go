@@ -31,6 +31,9 @@ func (d *daemon) reload() {
 	if before.limits.Events() != plan.limits.Events() || before.limits.Snapshot() != plan.limits.Snapshot() {
 		restart = append(restart, "limit (for other states)")
 	}
+	if d.recording != nil && slices.Contains(changed, "limit") {
+		restart = append(restart, "limit (a recording has one)")
+	}
 	if len(restart) > 0 {
 		err := errors.New("restart to change " + strings.Join(restart, ", "))
 		d.log.Error("reload: "+errors.Join(err, closeSinks(plan)).Error()+"; everything stays as it is", "flags", restart)

@@ -40,6 +40,10 @@ func (d scraped) Read(context.Context) (*metrics.Reading, error) {
 		Filtered: stats.Filtered, Untracked: stats.Untracked, Drift: drift,
 	}
 	r.Streams = &metrics.Streams{Subscribers: uint64(streams.readers), Dropped: streams.lost}
+	if d.recording != nil {
+		s := d.recording.store.Stats()
+		r.Log = &metrics.Log{Lines: s.Lines, Bytes: s.Bytes, Lost: s.Lost, Disk: uint64(s.Disk)}
+	}
 	r.Sinks = d.alerts.health()
 	if d.last != nil {
 		r.Stuck = metrics.StuckOf(d.last.findings)

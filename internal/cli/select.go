@@ -130,6 +130,11 @@ func (s *selection) snapshotOptions() kernel.SnapshotOptions {
 	return o
 }
 
+// place returns what of the filter says where sockets are.
+func (s *selection) place() filter.Filter {
+	return filter.Filter{NetNS: s.filter.NetNS, Cgroups: s.filter.Cgroups}
+}
+
 // needsTransitions refuses what no transition can answer, with the remedy.
 func (s *selection) needsTransitions(remedy string) error {
 	if word, column, ok := s.expr.NeedsSocket(); ok {

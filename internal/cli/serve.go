@@ -60,6 +60,7 @@ type serveFlags struct {
 	measure   bool
 	logFormat string
 	logLevel  string
+	store     storeFlags
 }
 
 // servePlan is what serve is asked to do, checked.
@@ -72,6 +73,8 @@ type servePlan struct {
 	pin     bool
 	measure bool
 	log     *slog.Logger
+
+	directory *directoryOptions // nil: nothing is recorded
 }
 
 func newServe(env *Env) *cobra.Command {
@@ -122,6 +125,7 @@ func (f *serveFlags) define(cmd *cobra.Command) {
 	s.BoolVar(&f.stacks, "stacks", false, "tell which code opened them: costs microseconds a\nconnection, and knows of those that come from now on")
 	f.defineRepeat(s)
 	f.sinkFlags.define(s)
+	f.store.defineBeside(s)
 	s.BoolVar(&f.pin, "pin", false, "keep ages and owners in bpffs: a restart loses none")
 	s.BoolVar(&f.measure, "program-time", false, "let the kernel measure what programs of BPF cost,\nours and others: some 40 ns a run")
 	s.Var(word{&f.config, "file"}, "config", "flags from a file of YAML")
@@ -149,6 +153,11 @@ func (f *serveFlags) read(env *Env, cmd *cobra.Command) (*servePlan, error) {
 		return nil, usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	}
 	plan.flags = cmd.Flags()
+	for _, name := range besideNames {
+		if plan.directory == nil && plan.flags.Changed(name) {
+			return nil, usageError{errors.Join(fmt.Errorf("--%s: there is no --log-dir that it is about", name), closeSinks(plan))}
+		}
+	}
 	return plan, nil
 }
 
@@ -168,11 +177,24 @@ func (f *serveFlags) plan(env *Env) (*servePlan, error) {
 	if p.log.Enabled(context.Background(), slog.LevelDebug) { // what clients do wrong is not our news
 		p.server.Log = p.log
 	}
+	if err = f.planStore(p); err != nil {
+		return nil, err
+	}
 	if p.leaksPlan, err = f.watchPlan(env, nil); err != nil { // last, for it opens what alerts go to
 		return nil, err
 	}
 	p.stacks = f.stacks
 	return p, nil
+}
+
+// planStore says what is recorded.
+func (f *serveFlags) planStore(p *servePlan) error {
+	o, err := f.store.options()
+	if f.store.dir != "" {
+		o.limits = f.limits
+		p.directory = &o
+	}
+	return err
 }
 
 // checkServe says that a plan is right, as far as can be told without carrying it out.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/tcp"
 )
@@ -192,7 +193,7 @@ func TestServeEvents(t *testing.T) {
 }
 
 func TestServeEndsTheTracerOfNobody(t *testing.T) {
-	f := newFeed(&Env{Open: func(kernel.Options) (Source, error) { return newFakeSource(), nil }, Stderr: io.Discard})
+	f := newFeed(&Env{Open: func(kernel.Options) (Source, error) { return newFakeSource(), nil }, Stderr: io.Discard}, filter.Filter{}, false)
 	a, err := f.subscribe(func(*tcp.Event) bool { return true })
 	if err != nil {
 		t.Fatal(err)

@@ -36,20 +36,24 @@ func (s settings) write(lines ...string) {
 
 func TestServeConfigRefusals(t *testing.T) {
 	for text, want := range map[string]string{
-		"lisen: ':1'":            `line 1: "lisen" is no setting`,
-		"top: 7\nlog: json":      `line 2: "log" is no setting: did you mean --log-format or --log-level?`,
-		"check: true":            `"check" is no setting`,
-		"top: [1, 2]":            `"top" takes one value`,
-		"top: many":              `line 1: --top: "many": use a whole number`,
-		"top: 900":               "--top 900: give up to 200",
-		"stacks: yes":            `stacks "yes": use true or false`,
-		"limit: LISTEN=1s":       "leave it out",
-		"log-format: xml":        "use text or json",
-		"log-level: loud":        "use debug, info, warn or error",
-		"listen":                 "settings are names and values",
-		"web-config: /no/such":   "/no/such",
-		"listen: nowhere":        "nowhere",
-		"alert-file: /no/such/f": "make its directory first",
+		"lisen: ':1'":                 `line 1: "lisen" is no setting`,
+		"top: 7\nlog: json":           `line 2: "log" is no setting: did you mean --log-dir or `,
+		"check: true":                 `"check" is no setting`,
+		"top: [1, 2]":                 `"top" takes one value`,
+		"top: many":                   `line 1: --top: "many": use a whole number`,
+		"top: 900":                    "--top 900: give up to 200",
+		"log-fsync: 1s":               "there is no --log-dir",
+		"{log-dir: d, log-bytes: 1M}": "--log-bytes: give at least 32M",
+		"{log-dir: d, log-layout: x}": "--log-layout",
+		"{log-dir: d, log-fsync: x}":  "--log-fsync",
+		"stacks: yes":                 `stacks "yes": use true or false`,
+		"limit: LISTEN=1s":            "leave it out",
+		"log-format: xml":             "use text or json",
+		"log-level: loud":             "use debug, info, warn or error",
+		"listen":                      "settings are names and values",
+		"web-config: /no/such":        "/no/such",
+		"listen: nowhere":             "nowhere",
+		"alert-file: /no/such/f":      "make its directory first",
 	} {
 		for _, args := range [][]string{{"--check"}, nil} {
 			if args == nil && (strings.HasPrefix(text, "web") || strings.HasPrefix(text, "listen:")) {

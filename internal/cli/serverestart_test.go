@@ -9,19 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tcptrail/tcptrail/internal/nettest"
 )
 
 // With --pin a daemon that is killed takes no age with it.
 func TestPrivilegedServeSurvivesARestart(t *testing.T) {
 	bpffs := t.TempDir()
-	if err := unix.Mount("bpf", bpffs, "bpf", 0, "mode=0700"); err != nil {
+	if err := syscall.Mount("bpf", bpffs, "bpf", 0, "mode=0700"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(bpffs, unix.MNT_DETACH); err != nil {
+		if err := syscall.Unmount(bpffs, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
