@@ -135,7 +135,7 @@ const lockName = ".lock"
 func (a *Archive) takeLock() (*os.File, error) {
 	f, err := a.openFile(lockName)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("begin to write in %s: %w", a.options.Dir, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()

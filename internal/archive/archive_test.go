@@ -539,7 +539,7 @@ func FuzzSummary(f *testing.F) {
 	var s summary
 	s.add(&Keys{Time: 5, Cookie: 7})
 	f.Add(s.frame())
-	f.Add([]byte("tcptsum1"))
+	f.Add([]byte("tcptsum2"))
 	f.Fuzz(func(_ *testing.T, text []byte) {
 		if s, err := ReadSummary(bytes.NewReader(text), int64(len(text))); err == nil {
 			s.MayHave(Keys{Cookie: 7, PID: 1})

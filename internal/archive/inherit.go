@@ -40,11 +40,11 @@ func (a *Archive) inherit() error {
 			_ = unix.Unlinkat(int(a.dir.Fd()), name, 0)
 			continue
 		}
-		stream, number, isOver, isPressed, ok := parseName(name)
-		if !ok {
+		n, ok := ParseName(name)
+		if !ok || n.Number == 0 && !n.IsCurrent() {
 			continue
 		}
-		if isOver && !isPressed && there[name+zstdSuffix] { // compressed, and not removed any more
+		if !n.IsCurrent() && !n.Pressed && there[name+zstdSuffix] { // compressed, and not removed any more
 			_ = unix.Unlinkat(int(a.dir.Fd()), name, 0)
 			continue
 		}
@@ -53,14 +53,14 @@ func (a *Archive) inherit() error {
 			continue // gone
 		}
 		a.mu.Lock()
-		a.files[name] = &file{stream: stream, number: number, bytes: info.Size(), last: info.ModTime()}
+		a.files[name] = &file{stream: n.Stream, number: n.Number, bytes: info.Size(), last: info.ModTime()}
 		a.mu.Unlock()
 		switch {
-		case isPressed:
-		case isOver:
-			over = append(over, name)
+		case n.Pressed:
+		case n.IsCurrent():
+			current = append(current, n.Stream)
 		default:
-			current = append(current, stream)
+			over = append(over, name)
 		}
 	}
 	for _, stream := range current { // now that all numbers are known that are taken

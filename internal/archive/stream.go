@@ -23,6 +23,7 @@ type stream struct {
 	began   time.Time
 	unsync  bool // written since it was synced
 	summary summary
+	partial bool // there are lines in the file that the summary does not know
 }
 
 func newStream(name string) *stream { return &stream{name: name, current: name + lineSuffix} }
@@ -88,6 +89,7 @@ func (a *Archive) hold(s *stream) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err == nil && size > s.size { // a write was torn that could not be cut back, or there was a file that could not be ended
 		size, err = a.cutTorn(s.current)
+		s.partial = size > s.size
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -136,6 +138,10 @@ func (a *Archive) over(s *stream) {
 	if s.size == 0 {
 		return
 	}
+	if s.partial {
+		a.finish(s.name, nil)
+		return
+	}
 	a.finish(s.name, &s.summary)
 }
 
@@ -147,7 +153,7 @@ func (a *Archive) finish(stream string, sum *summary) {
 	a.mu.Unlock()
 	for range maxNumbers {
 		number++
-		to := fmt.Sprintf("%s.%0*d%s", stream, digits, number, lineSuffix)
+		to := Name{Stream: stream, Number: number}.String()
 		err := unix.Renameat2(int(a.dir.Fd()), from, int(a.dir.Fd()), to, unix.RENAME_NOREPLACE)
 		if errors.Is(err, unix.EEXIST) {
 			continue

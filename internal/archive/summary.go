@@ -14,6 +14,7 @@ import (
 type summary struct {
 	first, last int64
 	lines       uint64
+	loose       uint64
 	keys        map[uint64]struct{}
 	filter      []byte // of maxFilter bytes, when keys are too many
 	before      Keys   // of the last line: the next is often about the same
@@ -34,6 +35,10 @@ func (s *summary) add(k *Keys) {
 	}
 	s.last = max(s.last, k.Time)
 	s.lines++
+	if *k == (Keys{Time: k.Time}) {
+		s.loose++
+		return
+	}
 	if k.Cookie == s.before.Cookie && k.PID == s.before.PID && k.Local == s.before.Local && k.Remote == s.before.Remote {
 		return
 	}
@@ -142,7 +147,8 @@ func mix(kind, a, b uint64) uint64 {
 type Summary struct {
 	First, Last int64 // times, ns since 1970
 	Lines       uint64
-	filter      []byte // nil: it may have anything
+	Loose       uint64 // of these have no key: they are about everything
+	filter      []byte // of the others; nil: none
 }
 
 // The frame that holds a summary is one that decoders skip (RFC 8878, section 3.1.2), and ends with its own length and a
@@ -150,8 +156,8 @@ type Summary struct {
 const (
 	frameMagic   = 0x184d2a5c
 	frameHeader  = 8
-	summaryMark  = 0x316d757374706374 // "tcptsum1"
-	fixedPart    = 3*8 + 4
+	summaryMark  = 0x326d757374706374 // "tcptsum2"
+	fixedPart    = 4*8 + 4
 	trailerPart  = 4 + 4 + 8 // checksum, length of the frame, mark
 	maxFrame     = frameHeader + fixedPart + maxFilter + trailerPart
 	bitsPerKey   = 12 // one in 300 questions is answered wrongly by yes
@@ -167,6 +173,7 @@ func (s *summary) frame() []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.first))
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.last))
 	b = binary.LittleEndian.AppendUint64(b, s.lines)
+	b = binary.LittleEndian.AppendUint64(b, s.loose)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(filter)))
 	b = append(b, filter...)
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[frameHeader:]))
@@ -185,10 +192,11 @@ func (s *Summary) has(key uint64) bool {
 	return true
 }
 
-// MayHave says whether there may be a line with the key; the others of k are none. It is never wrong by no.
+// MayHave says whether there may be a line with the key; the others of k are none. It is never wrong by no. Loose lines do not
+// count.
 func (s *Summary) MayHave(k Keys) bool {
 	if s.filter == nil {
-		return true
+		return s.Lines != s.Loose
 	}
 	for _, h := range k.hashes() {
 		if h != 0 && !s.has(h) {
@@ -226,9 +234,9 @@ func ReadSummary(f io.ReaderAt, size int64) (*Summary, error) {
 	}
 	s := &Summary{
 		First: int64(binary.LittleEndian.Uint64(inner)), Last: int64(binary.LittleEndian.Uint64(inner[8:])),
-		Lines: binary.LittleEndian.Uint64(inner[16:]),
+		Lines: binary.LittleEndian.Uint64(inner[16:]), Loose: binary.LittleEndian.Uint64(inner[24:]),
 	}
-	if n := binary.LittleEndian.Uint32(inner[24:]); uint64(n) != uint64(len(inner)-fixedPart) || n&(n-1) != 0 {
+	if n := binary.LittleEndian.Uint32(inner[32:]); uint64(n) != uint64(len(inner)-fixedPart) || n&(n-1) != 0 {
 		return nil, ErrNoSummary
 	} else if n > 0 {
 		s.filter = bytes.Clone(inner[fixedPart:])

@@ -62,11 +62,13 @@ func closeSinks(p *servePlan) error {
 // reread makes a plan of the command line and the files as they are now.
 func (d *daemon) reread() (*servePlan, error) {
 	var flags serveFlags
-	cmd := flags.command(d.env)
-	_, rest, err := newRoot(d.env).Find(d.env.args)
+	cmd, root := flags.command(d.env), newRoot(d.env)
+	was, rest, err := root.Find(d.env.args)
 	if err != nil {
 		return nil, err
 	}
+	root.RemoveCommand(was)
+	root.AddCommand(cmd)
 	if err := cmd.ParseFlags(rest); err != nil {
 		return nil, err
 	}

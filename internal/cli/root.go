@@ -31,7 +31,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetErr(env.Stderr)
 	root.SetVersionTemplate("tcptrail {{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(newTrace(env), newList(env), newCount(env), newLeaks(env), newRun(env), newLog(env), newServe(env), newReplay(env))
+	root.AddCommand(newTrace(env), newList(env), newCount(env), newLeaks(env), newRun(env), newLog(env), newServe(env), newReplay(env), newHistory(env))
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	tightenCompletion(root)

@@ -8,14 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/tcptrail/tcptrail/internal/archive"
 )
 
 const (
-	lineSuffix = ".jsonl"
 	zstdSuffix = ".zst"
 	// maxWindow is how much memory a compressed file may ask for: what zstd itself takes without being told to.
 	maxWindow = 128 << 20
@@ -58,9 +58,8 @@ func directory(dir string) ([]Stream, error) {
 	}
 	parts := map[string][]part{}
 	for _, entry := range entries {
-		p, ok := partOf(entry.Name())
-		if ok && entry.Type().IsRegular() {
-			parts[p.stream] = append(parts[p.stream], p)
+		if n, ok := archive.ParseName(entry.Name()); ok && entry.Type().IsRegular() {
+			parts[n.Stream] = append(parts[n.Stream], part{n, entry.Name()})
 		}
 	}
 	if len(parts) == 0 {
@@ -69,14 +68,14 @@ func directory(dir string) ([]Stream, error) {
 	var streams []Stream
 	for _, files := range parts {
 		slices.SortFunc(files, func(a, b part) int {
-			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(len(a.name), len(b.name)))
+			return cmp.Or(cmp.Compare(a.place(), b.place()), cmp.Compare(len(a.file), len(b.file)))
 		})
-		files = slices.CompactFunc(files, func(a, b part) bool { return a.number == b.number })
+		files = slices.CompactFunc(files, func(a, b part) bool { return a.Number == b.Number })
 		var s Stream
 		last := uint64(0)
 		for _, p := range files {
-			s = append(s, after(dir, p, last))
-			last = p.number
+			s = append(s, p.after(dir, last))
+			last = p.Number
 		}
 		streams = append(streams, s)
 	}
@@ -85,47 +84,58 @@ func directory(dir string) ([]Stream, error) {
 
 // part is a file of a stream.
 type part struct {
-	stream string
-	name   string
-	number uint64
+	archive.Name
+	file string // its name as it stands
 }
 
-// current is over the number of any file that is over.
-const current = 1<<64 - 1
-
-// partOf understands STREAM.jsonl, STREAM.NUMBER.jsonl and STREAM.NUMBER.jsonl.zst.
-func partOf(name string) (p part, ok bool) {
-	rest, isOver := strings.CutSuffix(name, zstdSuffix)
-	rest, ok = strings.CutSuffix(rest, lineSuffix)
-	p = part{stream: rest, name: name, number: current}
-	if at := strings.LastIndexByte(rest, '.'); at > 0 {
-		if n, err := strconv.ParseUint(rest[at+1:], 10, 63); err == nil {
-			p.stream, p.number, isOver = rest[:at], n, true
-		}
-	}
-	return p, ok && rest != "" && (isOver || !strings.HasPrefix(name, "."))
-}
+// place orders the files of a stream: the one without a number comes last.
+func (p *part) place() uint64 { return p.Number - 1 }
 
 func segment(path string) Segment {
-	return Segment{Name: path, Open: func() (io.ReadCloser, error) { return open(path) }}
+	return Segment{
+		Name: path, Open: func() (io.ReadCloser, error) { return open(path) }, Summary: func() *archive.Summary { return summaryOf(path) },
+	}
 }
 
 // after returns a file of a directory that is being written: it may have got a number since it was seen, which follows
 // that of the one before, and been compressed.
-func after(dir string, p part, before uint64) Segment {
-	s := segment(filepath.Join(dir, p.name))
-	number := p.number
-	if number == current {
-		number = before + 1
+func (p *part) after(dir string, before uint64) Segment {
+	s, n := segment(filepath.Join(dir, p.file)), p.Name
+	paths := []string{s.Name}
+	if n.Number == 0 {
+		n.Number = before + 1
 	}
-	plain := filepath.Join(dir, fmt.Sprintf("%s.%06d%s", p.stream, number, lineSuffix))
+	for _, n.Pressed = range []bool{false, true} {
+		paths = append(paths, filepath.Join(dir, n.String()))
+	}
 	s.Open = func() (file io.ReadCloser, err error) {
-		for _, path := range []string{s.Name, plain, plain + zstdSuffix} {
+		for _, path := range paths {
 			if file, err = open(path); !errors.Is(err, os.ErrNotExist) {
 				return file, err
 			}
 		}
 		return io.NopCloser(strings.NewReader("")), nil // removed, as the oldest are
+	}
+	return s
+}
+
+// summaryOf returns what is known of a file without reading it; nil for one that has no summary, or is gone.
+func summaryOf(path string) *archive.Summary {
+	if !strings.HasSuffix(path, zstdSuffix) {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	s, err := archive.ReadSummary(file, info.Size())
+	if err != nil {
+		return nil
 	}
 	return s
 }

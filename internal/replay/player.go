@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tcptrail/tcptrail/internal/archive"
 	"github.com/tcptrail/tcptrail/internal/record"
 )
 
@@ -19,6 +20,8 @@ type Segment struct {
 	Name string // for messages
 	Open func() (io.ReadCloser, error)
 	Once bool // it can be opened once, as a pipe can
+	// Summary returns what is known of the file without reading it, nil when that is nothing; it may be nil, too.
+	Summary func() *archive.Summary
 }
 
 // Stats are what a Player has met so far.
