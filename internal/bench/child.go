@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,24 +18,37 @@ import (
 // loadCommand makes this program the one that opens and closes connections, in a network namespace of its own.
 const loadCommand = "load"
 
+// load is what a run of the load came to.
+type load struct {
+	rate float64       // connections a second
+	cpu  time.Duration // of processors, for a connection: programs in the kernel make it longer, other processes do not
+}
+
 // generate runs load in a child with a fresh network namespace and returns connections a second.
 func generate(o options) (float64, error) {
+	l, err := generateLoad(o)
+	return l.rate, err
+}
+
+func generateLoad(o options) (l load, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return l, err
 	}
 	cmd := exec.Command(self, "-seconds", o.seconds.String(), "-workers", strconv.Itoa(o.workers), loadCommand)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("generate load: %w: %s", err, errs.String())
+		return l, fmt.Errorf("generate load: %w: %s", err, errs.String())
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(out.String()))
-	if err != nil {
-		return 0, fmt.Errorf("read number of connections: %w", err)
+	if err != nil || n == 0 {
+		return l, fmt.Errorf("read number of connections: %q is none", out.String())
 	}
-	return float64(n) / o.seconds.Seconds(), nil
+	l.rate = float64(n) / o.seconds.Seconds()
+	l.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()) / time.Duration(n)
+	return l, nil
 }
 
 // runLoad is the child's side: it prints how many connections it made.

@@ -77,7 +77,7 @@ func tracing(o options, f func() error) (run tracerRun, err error) {
 	if err := waitFor(ready); err != nil {
 		return run, fmt.Errorf("%w: %s", err, summary.String())
 	}
-	before, err := cpuTime(cmd.Process.Pid)
+	before, err := processTime(cmd.Process.Pid)
 	if err != nil {
 		return run, err
 	}
@@ -121,25 +121,4 @@ func waitFor(path string) error {
 		}
 	}
 	return fmt.Errorf("tracer is not ready after %v", readyLimit)
-}
-
-// cpuTime sums what the scheduler has given to all threads of a process, in ns (Documentation/scheduler/sched-stats.rst).
-func cpuTime(pid int) (time.Duration, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		var ns int64
-		if _, err := fmt.Sscan(string(text), &ns); err != nil {
-			return 0, err
-		}
-		sum += time.Duration(ns)
-	}
-	return sum, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -37,9 +36,6 @@ type comparison struct {
 func measureSnapshot(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
-	if o.rounds < 1 {
-		return errors.New("-rounds: give at least 1")
-	}
 	sizes, err := parseSizes(o.sizes)
 	if err != nil {
 		return err

@@ -13,13 +13,14 @@ import (
 	"time"
 )
 
-// TestMain makes the test binary a holder of connections when it is started as one.
+// TestMain makes the test binary a child when it is started as one.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if flag.Arg(0) != holdCommand {
+	run, ok := map[string]func(options) error{holdCommand: runHold, populateCommand: runPopulate}[flag.Arg(0)]
+	if !ok {
 		os.Exit(m.Run())
 	}
-	if err := runHold(options{args: flag.Args()}); err != nil {
+	if err := run(options{args: flag.Args()}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
