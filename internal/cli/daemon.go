@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/api"
@@ -30,6 +31,7 @@ type daemon struct {
 	feed       *feed
 	kernel     string
 	isReady    sync.Once
+	delivered  atomic.Uint64 // events
 
 	mu     sync.Mutex // guards the rest
 	plan   *servePlan
@@ -204,16 +206,20 @@ func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct
 
 // read follows what may be stuck, or all transitions when they are recorded: then they are there for readers, too.
 func (d *daemon) read() error {
-	if d.recording == nil {
-		return readAll(d.source, d.hunt.observe)
-	}
 	for lost := uint64(0); ; {
+		delivered := uint64(0)
 		err := d.source.Read(func(e *tcp.Event) {
+			delivered++
 			d.hunt.observe(e)
-			d.feed.hub.Publish(e)
+			if d.recording != nil {
+				d.feed.hub.Publish(e)
+			}
 		})
-		d.recording.flush()
-		lost = d.feed.flush(d.source, lost)
+		d.delivered.Add(delivered)
+		if d.recording != nil {
+			d.recording.flush()
+			lost = d.feed.flush(d.source, lost)
+		}
 		if errors.Is(err, kernel.ErrStopped) {
 			return nil
 		} else if err != nil {
@@ -224,17 +230,25 @@ func (d *daemon) read() error {
 
 // watch looks at what is stuck, after a baseline if that is recorded.
 func (d *daemon) watch(over, stop <-chan struct{}) error {
-	if d.recording == nil {
-		return d.hunt.watch(d.source, d.tell, over, stop)
-	}
-	if err := d.recording.baseline(d.source, d.selected(), d.hunt.clock); err != nil {
+	if err := d.begin(); err != nil {
 		close(d.hunt.ended)
 		return err
+	}
+	if d.recording == nil {
+		return d.hunt.watch(d.source, d.tell, over, stop)
 	}
 	return d.hunt.watch(d.source, func(r *report) error {
 		d.recording.flush()
 		return d.tell(r)
 	}, over, stop)
+}
+
+// begin finds out who has the sockets that there are, and records them.
+func (d *daemon) begin() error {
+	if _, err := d.source.Adopt(); err != nil || d.recording == nil {
+		return err
+	}
+	return d.recording.baseline(d.source, d.selected(), d.hunt.clock)
 }
 
 // tell keeps what a look has found, and tells the sinks. The first time it says that all is ready.

@@ -246,6 +246,9 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	started, done := time.Now(), make(chan error, 1)
 	go func() { done <- readAll(source, h.observe) }()
 	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
+		if _, err := source.Adopt(); err != nil {
+			return errors.Join(err, t.finish())
+		}
 		return errors.Join(h.watch(source, t.tell, t.over, stop), t.finish())
 	})
 	if stuck {
@@ -281,12 +284,9 @@ type watching struct {
 	lost   uint64 // events, so far
 }
 
-// watch looks until stop is closed, and tells of what it finds until over is.
+// watch looks until stop is closed, and tells of what it finds until over is. The source has adopted what there was.
 func (h *hunt) watch(source Source, tell func(*report) error, over, stop <-chan struct{}) error {
 	defer close(h.ended)
-	if _, err := source.Adopt(); err != nil {
-		return err
-	}
 	w := &watching{
 		hunt: h, source: source, tell: tell, over: over, stop: stop,
 		follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst},

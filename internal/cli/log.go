@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 kernel feature or privilege is
 missing.`
 
 const logExamples = `  tcptrail log                                 into /var/log/tcptrail
-  tcptrail log --dir /data/tcp --max-bytes 10G --max-age 168h
+  tcptrail log --dir /data/tcp --max-bytes 10G --rotate-age 24h
   tcptrail log --layout host -L 443            one file for all, of one port
   tcptrail replay leaks /var/log/tcptrail      what was stuck
   zstdcat -f /var/log/tcptrail/nginx-*.jsonl* | jq .new

@@ -149,7 +149,13 @@ func (k *directoryKeeper) begin(source Source) error {
 func (k *directoryKeeper) event(e *tcp.Event) { k.hunt.observe(e) }
 
 func (k *directoryKeeper) watch(source Source, ready func() error, stop <-chan struct{}) error {
-	if err := errors.Join(k.baseline(source, k.selection, k.hunt.clock), ready()); err != nil {
+	if _, err := source.Adopt(); err != nil { // first, so that the baseline has owners
+		return err
+	}
+	if err := k.baseline(source, k.selection, k.hunt.clock); err != nil {
+		return err
+	}
+	if err := ready(); err != nil {
 		return err
 	}
 	told := func(*report) error {

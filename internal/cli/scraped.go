@@ -36,7 +36,7 @@ func (d scraped) Read(context.Context) (*metrics.Reading, error) {
 	streams := d.feed.state()
 	r.Counts = &counts
 	r.Events = &metrics.Events{
-		Seen: stats.Seen, Delivered: stats.Seen - stats.Lost - stats.Filtered, Lost: stats.Lost + streams.unseen, Missed: stats.Missed,
+		Seen: stats.Seen, Delivered: d.delivered.Load(), Lost: stats.Lost + streams.unseen, Missed: stats.Missed,
 		Filtered: stats.Filtered, Untracked: stats.Untracked, Drift: drift,
 	}
 	r.Streams = &metrics.Streams{Subscribers: uint64(streams.readers), Dropped: streams.lost}

@@ -43,9 +43,9 @@ func (f *storeFlags) define(s *pflag.FlagSet) {
 	f.dir = defaultLogDir
 	s.Var(word{&f.dir, "directory"}, "dir", "where to keep files, if not in\n"+defaultLogDir)
 	s.Var(word{&f.layout, "layout"}, "layout", "process, a file for each; host, one for all")
-	s.Var(size{&f.maxBytes}, "max-bytes", "of all files; the oldest go first")
+	s.Var(room{&f.maxBytes}, "max-bytes", "of all files; the oldest go first")
 	s.Var(count{&f.maxFiles}, "max-files", "likewise")
-	s.Var(size{&f.segmentBytes}, "rotate-size", "end a file when it is so large")
+	s.Var(room{&f.segmentBytes}, "rotate-size", "end a file when it is so large")
 	s.Var(period{&f.segmentAge}, "rotate-age", "or so old")
 	s.Var(word{&f.fsync, "when"}, "fsync", "let lines survive a loss of power: never (the\ndefault), close (of a file), or each 1s, say")
 	for _, name := range []string{"dir", "layout", "fsync"} {
@@ -59,7 +59,7 @@ func (f *storeFlags) defineBeside(s *pflag.FlagSet) {
 	f.prefix = "log-"
 	s.Var(word{&f.dir, "directory"}, "log-dir", "keep every transition there, as tcptrail log does")
 	s.Var(word{&f.layout, "layout"}, "log-layout", "process, a file for each; host, one for all")
-	s.Var(size{&f.maxBytes}, "log-bytes", "of its files; the oldest go first")
+	s.Var(room{&f.maxBytes}, "log-bytes", "of its files; the oldest go first")
 	s.Var(word{&f.fsync, "when"}, "log-fsync", "never, close or a time, as of tcptrail log")
 	for _, name := range []string{"log-layout", "log-fsync"} {
 		s.Lookup(name).DefValue = "" // said in words

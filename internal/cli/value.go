@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -113,13 +114,38 @@ const (
 	defaultBuffer = 16 << 20
 )
 
-// size is a number of bytes.
+// size is a number of bytes of memory.
 type size struct{ to *int }
 
 // Set reads a number with an optional unit of powers of 1024, and refuses what makes no sense for the rings.
 func (s size) Set(text string) error {
-	digits := strings.TrimRight(text, "KMGkmgiIbB")
-	n, err := strconv.ParseUint(digits, 10, 32)
+	n, err := parseSize(text)
+	if err != nil || n < minBuffer || n > maxBuffer {
+		return fmt.Errorf("%q: use a size from 64K to 1G, as 512K or 16M", text)
+	}
+	*s.to = int(n)
+	return nil
+}
+
+// room is a number of bytes on a disk.
+type room struct{ to *int }
+
+func (r room) Set(text string) error {
+	n, err := parseSize(text)
+	if err != nil || n < minBuffer {
+		return fmt.Errorf("%q: use a size of 64K or more, as 512M, 10G or 1T", text)
+	}
+	*r.to = int(n)
+	return nil
+}
+
+func (r room) String() string { return size(r).String() }
+func (r room) Type() string   { return "size" }
+
+// parseSize reads a number with an optional unit of powers of 1024.
+func parseSize(text string) (uint64, error) {
+	digits := strings.TrimRight(text, "KMGTkmgtiIbB")
+	n, err := strconv.ParseUint(digits, 10, 40)
 	factor := uint64(0)
 	switch strings.ToUpper(text[len(digits):]) {
 	case "":
@@ -130,16 +156,19 @@ func (s size) Set(text string) error {
 		factor = 1 << 20
 	case "G", "GB", "GIB":
 		factor = 1 << 30
+	case "T", "TB", "TIB":
+		factor = 1 << 40
 	}
-	if n *= factor; err != nil || n < minBuffer || n > maxBuffer {
-		return fmt.Errorf("%q: use a size from 64K to 1G, as 512K or 16M", text)
+	if n > math.MaxInt64/max(factor, 1) {
+		return 0, strconv.ErrRange
 	}
-	*s.to = int(n)
-	return nil
+	return n * factor, err
 }
 
 func (s size) String() string {
 	switch n := *s.to; {
+	case n%(1<<30) == 0 && n > 0:
+		return strconv.Itoa(n>>30) + "G"
 	case n%(1<<20) == 0:
 		return strconv.Itoa(n>>20) + "M"
 	case n%(1<<10) == 0:

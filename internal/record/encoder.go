@@ -18,10 +18,13 @@ type Encoder struct {
 	seq   uint64
 }
 
-// NewEncoder returns an Encoder for a session that begins now, in ns since 1970.
-func NewEncoder(now int64) *Encoder {
-	return &Encoder{lines: output.NewLines(), seq: uint64(now)}
+// NewEncoder returns an Encoder for a session whose lines have higher numbers than that.
+func NewEncoder(after int64) *Encoder {
+	return &Encoder{lines: output.NewLines(), seq: uint64(after)}
 }
+
+// Last returns the number of the last line.
+func (e *Encoder) Last() uint64 { return e.seq }
 
 func (e *Encoder) next() uint64 {
 	e.seq++

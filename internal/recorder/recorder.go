@@ -16,6 +16,8 @@ import (
 type Store interface {
 	Append(stream string, line []byte, k archive.Keys)
 	Flush()
+	Mark() uint64
+	SetMark(mark uint64) error
 }
 
 // HostStream has what is about the whole host: sessions, looks, losses; and with Options.Whole everything.
@@ -41,12 +43,20 @@ type Recorder struct {
 	names   names
 	line    []byte
 	written uint64 // transitions
+	mark    uint64 // over the numbers of all lines
 }
 
-// New begins a session.
+// marginLines is how far a mark is ahead of the last line: more than is written in a minute, and in ns less than a restart
+// takes.
+const marginLines = 100_000_000
+
+// New begins a session. Its lines are numbered from the wall clock on, in ns since 1970, unless the session before was ahead
+// of that: clocks are set back, and its lines come before ours nevertheless.
 func New(s Store, o Options) (*Recorder, error) {
 	now := o.Now()
-	r := &Recorder{options: o, store: s, encoder: record.NewEncoder(now.UnixNano()), names: newNames(o.Started)}
+	first := max(uint64(now.UnixNano()), s.Mark())
+	r := &Recorder{options: o, store: s, encoder: record.NewEncoder(int64(first)), names: newNames(o.Started)}
+	r.remark()
 	r.looks = record.NewLooks(r.encoder)
 	line, err := r.encoder.Session(nil, now.UnixNano(), &o.Session)
 	if err != nil {
@@ -54,6 +64,13 @@ func New(s Store, o Options) (*Recorder, error) {
 	}
 	s.Append(HostStream, line, archive.Keys{Time: now.UnixNano()})
 	return r, nil
+}
+
+// remark lets the next session begin after what this one has written and will write soon. On a full disk it cannot; then
+// lines are lost, too, and told.
+func (r *Recorder) remark() {
+	r.mark = r.encoder.Last() + marginLines
+	_ = r.store.SetMark(r.mark)
 }
 
 // Event records a transition, which is kept when Flush returns.
@@ -103,6 +120,9 @@ func (r *Recorder) Flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.store.Flush()
+	if r.encoder.Last()+marginLines/2 > r.mark {
+		r.remark()
+	}
 }
 
 // End ends the session.

@@ -18,6 +18,7 @@ type shelf struct {
 	streams map[string][]byte
 	keys    []archive.Keys
 	flushed int
+	mark    uint64
 }
 
 func (s *shelf) Append(stream string, line []byte, k archive.Keys) {
@@ -25,7 +26,9 @@ func (s *shelf) Append(stream string, line []byte, k archive.Keys) {
 	s.keys = append(s.keys, k)
 }
 
-func (s *shelf) Flush() { s.flushed++ }
+func (s *shelf) Flush()                 { s.flushed++ }
+func (s *shelf) Mark() uint64           { return s.mark }
+func (s *shelf) SetMark(m uint64) error { s.mark = m; return nil }
 
 func (s *shelf) names() []string { return slices.Sorted(maps.Keys(s.streams)) }
 
