@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,6 +110,9 @@ func (f *countFlags) plan(env *Env, args []string) (*countPlan, error) {
 	if p.looks, err = f.check(env); err != nil {
 		return nil, err
 	}
+	if len(args) > 0 && strings.TrimSpace(args[0]) == "" { // as of a script's variable that is not set
+		return nil, fmt.Errorf("%q is neither a filter nor a STATE: leave it out to count all states", args[0])
+	}
 	if len(args) > 0 {
 		if l, ok := parseLines(args[0]); ok {
 			p.bare, args = &l, args[1:]
@@ -159,6 +163,7 @@ func runCount(env *Env, p *countPlan) error {
 	if err != nil {
 		return err
 	}
+	p.selection.noteNetNS(env)
 	if p.bare != nil {
 		_, err = fmt.Fprintln(env.Stdout, p.bare.number(counts))
 		return wrote(err)

@@ -181,7 +181,6 @@ func (h *hunt) observe(e *tcp.Event) {
 
 func runLeaksOnce(env *Env, p *leaksPlan) error {
 	defer collectLater()()
-	p.selection.note(env)
 	if err := keep(env, listPrivileges); err != nil {
 		return err
 	}
@@ -193,6 +192,7 @@ func runLeaksOnce(env *Env, p *leaksPlan) error {
 	if err = errors.Join(err, h.snapshots.Close()); err != nil {
 		return err
 	}
+	p.selection.note(env)
 	labels, err := newLabels(env.Proc)
 	if err != nil {
 		return err
@@ -230,11 +230,11 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	if err := keep(env, listPrivileges); err != nil {
 		return err
 	}
-	p.selection.note(env)
 	source, err := env.Open(kernel.Options{Filter: filter.Filter{States: p.limits.Events()}, Stacks: p.stacks})
 	if err != nil {
 		return err
 	}
+	p.selection.note(env)
 	h, err := newHunt(env, p, source)
 	if err != nil {
 		return errors.Join(err, source.Stop(), source.Close())

@@ -114,6 +114,7 @@ type runWatch struct {
 	last      *tcp.Snapshot   // of the sockets that there are after the command's end
 	alive     map[uint32]bool // descendants then
 	lost      uint64
+	untracked uint64 // transitions of sockets that nothing could be kept about, of the whole host
 	anyAge    bool
 }
 
@@ -151,7 +152,7 @@ func (w *runWatch) run(env *Env, p *runPlan) (exit int, err error) {
 		err = errors.Join(stop, read)
 	}
 	if stats, counted := w.source.Stats(); counted == nil {
-		w.lost = stats.Lost
+		w.lost, w.untracked = stats.Lost, stats.Untracked
 	}
 	if err != nil {
 		return exit, errors.Join(err, w.close())
@@ -202,6 +203,10 @@ func (w *runWatch) report(env *Env, out *output.Findings) (leaked int, err error
 	}
 	if w.lost > 0 {
 		fmt.Fprintf(env.Stderr, "tcptrail: %s lost: more may have leaked\n", plural(int(w.lost), "event"))
+	}
+	if w.untracked > 0 {
+		fmt.Fprintf(env.Stderr, "tcptrail: %s on this host could not be followed for want of memory for their sockets "+
+			"(sysctl net.core.optmem_max): more may have leaked\n", plural(int(w.untracked), "transition"))
 	}
 	return leaked, err
 }

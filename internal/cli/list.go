@@ -139,11 +139,11 @@ func wrote(err error) error {
 
 // look returns the sockets of now that are selected, and the names of what they have numbers of.
 func (s *selection) look(env *Env) (*tcp.Snapshot, *labels, error) {
-	s.note(env)
 	snapshot, err := s.take(env)
 	if err != nil {
 		return nil, nil, err
 	}
+	s.note(env)
 	labels, err := newLabels(env.Proc)
 	return snapshot, labels, err
 }

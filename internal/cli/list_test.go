@@ -193,14 +193,17 @@ func checkPrintable(t *testing.T, what, text string) {
 // In a PID namespace the pids of the flags would be others, and owners are missing.
 func TestPIDNamespace(t *testing.T) {
 	const note = "tcptrail: in a PID namespace: pids shown are the host's, and sockets of processes outside have no owner\n"
+	const unseen = "tcptrail: in a PID namespace: network namespaces without a process in it are left out: run on the host, or give --netns self\n"
 	for args, want := range map[string]struct {
 		code   int
 		stderr string
 	}{
-		"list":             {ExitDone, note},
-		"count --by pid":   {ExitDone, note},
-		"count":            {ExitDone, ""},
-		"count LISTEN":     {ExitDone, ""},
+		"list":             {ExitDone, note + unseen},
+		"count --by pid":   {ExitDone, note + unseen},
+		"count":            {ExitDone, unseen},
+		"count LISTEN":     {ExitDone, unseen},
+		"list --netns 1":   {ExitDone, note},
+		"count --netns 1":  {ExitDone, ""},
 		"list -p 1":        {ExitUsage, "tcptrail: --pid: " + errNotHostPIDNS.Error() + "\n"},
 		"count pid self":   {ExitUsage, fmt.Sprintf("tcptrail: filter, column 5: pid \"self\": %v\npid self\n    ^\n", errNotHostPIDNS)},
 		"trace pid self":   {ExitUsage, fmt.Sprintf("tcptrail: filter, column 5: pid \"self\": %v\npid self\n    ^\n", errNotHostPIDNS)},

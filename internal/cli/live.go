@@ -28,6 +28,7 @@ func runLive(env *Env, p *countPlan) error {
 	if err != nil {
 		return err
 	}
+	p.selection.noteNetNS(env)
 	out := output.NewLive(env.Stdout, output.LiveOptions{
 		CountOptions: p.looks.counts(), Matrix: p.matrix, Redraw: p.looks.width > 0 && env.Getenv("TERM") != "dumb",
 		Height: env.terminalHeight(), Location: time.Local,

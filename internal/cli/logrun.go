@@ -52,12 +52,12 @@ func runLog(env *Env, p *logPlan) error {
 	if err := keep(env, p.privileges()); err != nil {
 		return err
 	}
-	p.selection.note(env)
 	l := &logging{env: env, plan: p, pushed: p.selection.filter, started: time.Now()}
 	l.rest = p.selection.expr.Push(&l.pushed)
 	if err := l.open(); err != nil {
 		return err
 	}
+	p.selection.note(env)
 	done, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		done <- l.read()
@@ -149,6 +149,9 @@ func (l *logging) account(k *kernel.Stats) string {
 		k.Filtered+l.filtered.Load())
 	if a.lost > 0 {
 		line += fmt.Sprintf(", %s %d", a.undone, a.lost)
+	}
+	if k.Untracked > 0 {
+		line += fmt.Sprintf(", untracked %d", k.Untracked)
 	}
 	return fmt.Sprintf("%s in %v%s", line, time.Since(l.started).Round(time.Millisecond), a.where)
 }

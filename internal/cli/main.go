@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,6 +11,7 @@ import (
 	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/output"
+	"github.com/tcptrail/tcptrail/internal/proc"
 )
 
 // Main runs the command that args, without the program's name, ask for and returns the exit code. It writes to stderr no
@@ -18,9 +20,13 @@ func Main(env *Env, args []string) int {
 	own := *env
 	own.Stderr = &impatient{w: env.Stderr, limit: env.drainLimit()}
 	own.args = joinTime(args)
-	root := newRoot(&own)
+	root, said := newRoot(&own), &said{w: env.Stdout}
+	root.SetOut(said)
 	root.SetArgs(own.args)
 	err := root.Execute()
+	if err == nil {
+		err = wrote(said.err)
+	}
 	if err == nil {
 		return ExitDone
 	}
@@ -46,12 +52,26 @@ func exitCode(err error) int {
 		usage       usageError
 	)
 	switch {
-	case errors.As(err, &unsupported):
+	case errors.As(err, &unsupported), errors.Is(err, proc.ErrNoProc):
 		return ExitUnsupported
 	case errors.As(err, &usage):
 		return ExitUsage
 	}
 	return ExitFailed
+}
+
+// said is what goes to stdout that is no command's output: help, version, completions. Who writes those drops errors, or
+// takes a reader that went away for one; here they are kept instead.
+type said struct {
+	w   io.Writer
+	err error
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	if s.err == nil {
+		_, s.err = s.w.Write(b)
+	}
+	return len(b), nil
 }
 
 // joinTime lets the value of -T follow at once or as a word of its own. A flag that may stand alone, as this one may for

@@ -84,6 +84,15 @@ func (f *selectFlags) resolve(env *Env, args []string) (*selection, error) {
 func (s *selection) note(env *Env) {
 	if !env.Proc.IsHostPIDNS() {
 		fmt.Fprintln(env.Stderr, "tcptrail: in a PID namespace: pids shown are the host's, and sockets of processes outside have no owner")
+		s.noteNetNS(env)
+	}
+}
+
+// noteNetNS says what may be missing of network namespaces: which there are, processes tell, and those outside are not
+// seen. Those that were asked for are found, or refused.
+func (s *selection) noteNetNS(env *Env) {
+	if !env.Proc.IsHostPIDNS() && s.snapshotOptions().NetNS == nil {
+		fmt.Fprintln(env.Stderr, "tcptrail: in a PID namespace: network namespaces without a process in it are left out: run on the host, or give --netns self")
 	}
 }
 

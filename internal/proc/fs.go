@@ -33,7 +33,14 @@ type FS struct {
 	fsType    func(path string) (int64, error)
 }
 
+// ErrNoProc says that /proc has nothing about the process that asks: it is not mounted, or is that of another PID
+// namespace.
+var ErrNoProc = errors.New("/proc is not mounted, or is another PID namespace's: mount -t proc proc /proc")
+
 var errElsewhere = errors.New("names are those of another host or time: give the number")
+
+// procRoot is where proc is mounted everywhere.
+const procRoot = "/proc"
 
 // nowhere is where there is nothing, and nobody can put something: a path below a file.
 const nowhere = "/dev/null/proc"
@@ -45,12 +52,18 @@ func (f FS) path(elements ...string) string {
 		root = nowhere
 	}
 	if root == "" {
-		root = "/proc"
+		root = procRoot
 	}
 	return filepath.Join(append([]string{root}, elements...)...)
 }
 
 func (f FS) readFile(elements ...string) ([]byte, error) { return os.ReadFile(f.path(elements...)) }
+
+// isMissing says whether there is nothing to ask at all. Where the link self leads nowhere, pids are another namespace's.
+func (f FS) isMissing() bool {
+	_, err := os.Stat(f.path("self"))
+	return isGone(err)
+}
 
 // statfs returns the magic number of the file system that path is on (statfs(2), f_type). Links are followed.
 func (f FS) statfs(path string) (int64, error) {

@@ -17,14 +17,14 @@ const userHz = 100
 func (f FS) FDLimit(pid uint32) (soft uint64, used int, err error) {
 	limits, err := f.readFile(decimal(pid), "limits")
 	if err != nil {
-		return 0, 0, fmt.Errorf("pid %d: %w", pid, noProcess(err))
+		return 0, 0, fmt.Errorf("pid %d: %w", pid, f.noProcess(decimal(pid), err))
 	}
 	soft, ok := parseFDLimit(limits)
 	if !ok {
 		return 0, 0, fmt.Errorf("pid %d: unknown format of %s", pid, f.path(decimal(pid), "limits"))
 	}
 	if used, err = f.countFDs(pid); err != nil {
-		return 0, 0, fmt.Errorf("pid %d: %w", pid, noProcess(err))
+		return 0, 0, fmt.Errorf("pid %d: %w", pid, f.noProcess(decimal(pid), err))
 	}
 	return soft, used, nil
 }
@@ -35,7 +35,7 @@ func (f FS) FDLimit(pid uint32) (soft uint64, used int, err error) {
 func (f FS) StartTime(pid uint32) (sinceBoot time.Duration, err error) {
 	stat, err := f.readFile(decimal(pid), "stat")
 	if err != nil {
-		return 0, fmt.Errorf("pid %d: %w", pid, noProcess(err))
+		return 0, fmt.Errorf("pid %d: %w", pid, f.noProcess(decimal(pid), err))
 	}
 	sinceBoot, ok := parseStartTime(stat)
 	if !ok {

@@ -20,6 +20,9 @@ func (f FS) mounts() ([]mount, error) {
 		return nil, nil
 	}
 	text, err := f.readFile("self", "mountinfo")
+	if isGone(err) && f.isMissing() {
+		return nil, fmt.Errorf("read mounts: %w", ErrNoProc)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}

@@ -74,7 +74,7 @@ func (f FS) netnsOfTask(task string) (uint32, error) {
 		if _, err := os.Stat(f.path(task)); err == nil {
 			return 0, errors.New("the process is ending and has left its network namespace")
 		}
-		return 0, ErrNoProcess
+		return 0, f.noProcess(task, err)
 	case err != nil:
 		return 0, err
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxPID is the highest pid that the kernel gives (include/linux/threads.h, PID_MAX_LIMIT, less one).
@@ -45,7 +48,7 @@ func (f FS) Exists(pid uint32) bool {
 func (f FS) Comm(pid uint32) (string, error) {
 	stat, err := f.readFile(decimal(pid), "stat")
 	if err != nil {
-		return "", fmt.Errorf("pid %d: %w", pid, noProcess(err))
+		return "", fmt.Errorf("pid %d: %w", pid, f.noProcess(decimal(pid), err))
 	}
 	comm, ok := parseComm(stat)
 	if !ok {
@@ -58,7 +61,7 @@ func (f FS) Comm(pid uint32) (string, error) {
 func (f FS) threadGroup(tid uint32) (uint32, error) {
 	status, err := f.readFile(decimal(tid), "status")
 	if err != nil {
-		return 0, noProcess(err)
+		return 0, f.noProcess(decimal(tid), err)
 	}
 	group, ok := parseThreadGroup(status)
 	if !ok {
@@ -67,12 +70,28 @@ func (f FS) threadGroup(tid uint32) (uint32, error) {
 	return group, nil
 }
 
-// noProcess returns ErrNoProcess where err means that.
-func noProcess(err error) error {
-	if isGone(err) {
-		return ErrNoProcess
+// errHidden says that there is a process of which this /proc shows nothing (proc(5), hidepid).
+var errHidden = fmt.Errorf("%w: hidepid of /proc hides the process: run as root, or mount proc with gid= of a group of yours",
+	os.ErrPermission)
+
+// noProcess returns what it means that reading a file of a task failed with err: ErrNoProcess where there is none.
+func (f FS) noProcess(task string, err error) error {
+	switch {
+	case !isGone(err):
+		return err
+	case f.isMissing():
+		return ErrNoProc
+	case f.isHidden(task):
+		return errHidden
 	}
-	return err
+	return ErrNoProcess
+}
+
+// isHidden says whether a task that /proc does not have is there all the same: kill(2) with no signal tells a process that
+// we may not signal from one that is not.
+func (f FS) isHidden(task string) bool {
+	pid, err := strconv.Atoi(task)
+	return err == nil && f.path() == procRoot && errors.Is(unix.Kill(pid, 0), unix.EPERM)
 }
 
 // parseComm finds the name in /proc/PID/stat. It may hold anything but NUL, parentheses and line ends included, as the

@@ -11,10 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree makes a fake /proc out of paths and their content; content that begins with "->" makes a link.
+// tree makes a fake /proc out of paths and their content; content that begins with "->" makes a link. It is that of this
+// process's PID namespace.
 func tree(tb testing.TB, files map[string]string) FS {
 	tb.Helper()
 	root := tb.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "self"), 0o755); err != nil {
+		tb.Fatal(err)
+	}
 	for path, content := range files {
 		path = filepath.Join(root, path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
