@@ -15,6 +15,18 @@ static __always_inline struct entry fresh_entry(const struct sock *sk)
 	return fresh;
 }
 
+/* The entry of a socket that was there before us, mostly: made as that if there is none. NULL for want of memory. */
+static __always_inline struct entry *settled_entry(const struct sock *sk)
+{
+	struct entry *entry = find_entry(sk);
+	struct entry fresh;
+
+	if (entry)
+		return entry;
+	fresh = fresh_entry(sk);
+	return bpf_sk_storage_get(&entries, (void *)sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
 /*
  * An entry that another tracer left behind, which nobody brought up to date since: what it says of a state is worth
  * something only if the socket did not leave it meanwhile. That is no missed event.

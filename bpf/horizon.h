@@ -11,7 +11,7 @@ __u32 horizon_jiffies[TCP_STATES]; /* ago, where only the kernel's notes bound i
 
 static __always_inline const struct entry *entry_of(struct tcp_sock *tp)
 {
-	return traced ? bpf_sk_storage_get(&entries, tp, NULL, 0) : NULL;
+	return traced ? find_entry(&tp->inet_conn.icsk_inet.sk) : NULL;
 }
 
 /*

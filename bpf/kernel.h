@@ -239,6 +239,10 @@ struct inet_connection_sock {
 	} icsk_ack;
 };
 
+struct list_head {
+	struct list_head *next, *prev;
+};
+
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 copied_seq;
@@ -256,6 +260,7 @@ struct tcp_sock {
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
 	__u64 bytes_received;
+	struct list_head tsorted_sent_queue;
 };
 
 struct inet_timewait_sock {

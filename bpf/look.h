@@ -5,7 +5,7 @@
 
 #include "address.h"
 #include "cgroup.h"
-#include "entry.h"
+#include "cell.h"
 #include "row.h"
 #include "sequence.h"
 

@@ -3,7 +3,7 @@
 #define TCPTRAIL_MAPS_H
 
 #include "config.h"
-#include "entry.h"
+#include "cell.h"
 #include "record.h"
 
 #define MAX_TARGETS 256	   /* values of one filter flag: a command line, not a database */

@@ -128,7 +128,8 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 	if (!tp || !counters)
 		return 0;
 
-	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	bool is_birth = old == TCP_LISTEN && new == TCP_SYN_RECV;
+	struct entry *entry = is_birth ? bear_entry(sk, tp) : make_entry(sk);
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
@@ -189,7 +190,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(second_look, const struct sock *sk, int old, int new)
 {
-	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	struct entry *entry = find_entry(sk);
 
 	if (entry && entry->state == new)
 		return 0;
@@ -217,7 +218,7 @@ static __always_inline void close_books(struct counters *counters, struct sock *
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 {
-	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
+	struct entry *entry = find_entry(sk);
 	struct counters *counters = my_counters();
 
 	if (!entry || !counters)
@@ -227,6 +228,7 @@ int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 		close_books(counters, sk, entry);
 	if (entry->signs & SIGN_COUNTED)
 		add_one(&counters->gone[TCP_CLOSE]);
+	leave_cell(sk);
 	return 0;
 }
 
@@ -240,8 +242,7 @@ static __always_inline int note_sign(const struct sock *sk, __u8 sign)
 	if (!tp)
 		return 0; /* a minisock, or not TCP */
 
-	struct entry fresh = fresh_entry(sk);
-	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	struct entry *entry = settled_entry(sk);
 
 	if (entry)
 		entry->signs |= sign;
@@ -274,7 +275,7 @@ static __always_inline int note_opener(void *ctx, const struct sock *sk, int new
 	if (!counters || !bpf_skc_to_tcp_sock((void *)sk))
 		return 0;
 	stack = take_stack(ctx, counters, bpf_get_current_task_btf(), new == TCP_LISTEN ? STACK_LISTEN : STACK_CONNECT);
-	entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	entry = make_entry(sk);
 	if (entry)
 		entry->stack = stack;
 	return 0;
@@ -309,7 +310,7 @@ static __always_inline int tell_left(const struct sock *sk, int old, int new, bo
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk);
 	struct counters *counters = my_counters();
-	struct entry *entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	struct entry *entry = find_entry(sk);
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
@@ -348,7 +349,7 @@ static __always_inline int note_accept(void *ctx, struct sock *sk)
 	if (!sk)
 		return 0;
 
-	struct entry *entry = bpf_sk_storage_get(&entries, sk, NULL, 0);
+	struct entry *entry = find_entry(sk);
 
 	if (!entry)
 		return 0;

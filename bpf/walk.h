@@ -12,8 +12,7 @@
 
 static __always_inline void adopt(struct sock *sk, const struct task_struct *task)
 {
-	struct entry fresh = fresh_entry(sk);
-	struct entry *entry = bpf_sk_storage_get(&entries, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	struct entry *entry = settled_entry(sk);
 
 	if (entry && entry->evidence == EVIDENCE_NONE)
 		own(entry, task, EVIDENCE_FD);
@@ -78,8 +77,7 @@ int adopt_subflows(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 
-	struct entry fresh = fresh_entry(&tp->inet_conn.icsk_inet.sk);
-	struct entry *entry = bpf_sk_storage_get(&entries, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	struct entry *entry = settled_entry(&tp->inet_conn.icsk_inet.sk);
 
 	if (!entry || entry->evidence != EVIDENCE_NONE)
 		return 0;
@@ -104,8 +102,7 @@ int watch_sockets(struct bpf_iter__tcp *ctx)
 		return 0;
 
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	struct entry fresh = fresh_entry(sk);
-	struct entry *entry = bpf_sk_storage_get(&entries, tp, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	struct entry *entry = settled_entry(sk);
 
 	if (!entry) {
 		add_one(&counters->untracked);

@@ -38,7 +38,7 @@ func (t *Tracer) attachAccept(spec *ebpf.CollectionSpec, o *Options, cache *btf.
 	}
 	maps.DeleteFunc(spec.Variables, func(_ string, v *ebpf.VariableSpec) bool { return v.SectionName != knobs })
 	shared := map[string]*ebpf.Map{
-		bpfMapEntries: t.maps.Entries, bpfMapCounts: t.maps.Counts, bpfMapStacks: t.maps.Stacks, bpfMapDrafts: t.maps.Drafts,
+		bpfMapEntries: t.maps.Entries, bpfMapCells: t.maps.Cells, bpfMapCounts: t.maps.Counts, bpfMapStacks: t.maps.Stacks, bpfMapDrafts: t.maps.Drafts,
 		bpfMapFreshStacks: t.maps.FreshStacks,
 	}
 	for name, m := range spec.Maps {

@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type bpfCell struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Entry  bpfEntry
+}
+
 type bpfClosingRecord struct {
 	_             structs.HostLayout
 	Head          bpfRecord
@@ -179,6 +185,7 @@ type bpfSubflow struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	bpfMapCells               = "cells"
 	bpfMapCounts              = "counts"
 	bpfMapDoorbell            = "doorbell"
 	bpfMapDrafts              = "drafts"
@@ -234,6 +241,7 @@ const (
 	bpfVarTargetRports        = "target_rports"
 	bpfVarTargetState         = "target_state"
 	bpfVarWalkerPid           = "walker_pid"
+	bpfVarWithCells           = "with_cells"
 	bpfVarWithStacks          = "with_stacks"
 	bpfVarWithStays           = "with_stays"
 )
@@ -300,6 +308,7 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
+	Cells         *ebpf.MapSpec `ebpf:"cells"`
 	Counts        *ebpf.MapSpec `ebpf:"counts"`
 	Doorbell      *ebpf.MapSpec `ebpf:"doorbell"`
 	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
@@ -347,6 +356,7 @@ type bpfVariableSpecs struct {
 	TargetRports     *ebpf.VariableSpec `ebpf:"target_rports"`
 	TargetState      *ebpf.VariableSpec `ebpf:"target_state"`
 	WalkerPid        *ebpf.VariableSpec `ebpf:"walker_pid"`
+	WithCells        *ebpf.VariableSpec `ebpf:"with_cells"`
 	WithStacks       *ebpf.VariableSpec `ebpf:"with_stacks"`
 	WithStays        *ebpf.VariableSpec `ebpf:"with_stays"`
 }
@@ -371,6 +381,7 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
+	Cells         *ebpf.Map `ebpf:"cells"`
 	Counts        *ebpf.Map `ebpf:"counts"`
 	Doorbell      *ebpf.Map `ebpf:"doorbell"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
@@ -387,6 +398,7 @@ type bpfMaps struct {
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
+		m.Cells,
 		m.Counts,
 		m.Doorbell,
 		m.Drafts,
@@ -435,6 +447,7 @@ type bpfVariables struct {
 	TargetRports     *ebpf.Variable `ebpf:"target_rports"`
 	TargetState      *ebpf.Variable `ebpf:"target_state"`
 	WalkerPid        *ebpf.Variable `ebpf:"walker_pid"`
+	WithCells        *ebpf.Variable `ebpf:"with_cells"`
 	WithStacks       *ebpf.Variable `ebpf:"with_stacks"`
 	WithStays        *ebpf.Variable `ebpf:"with_stays"`
 }

@@ -52,11 +52,20 @@ func backdate(s *stage, c *nettest.Conn) {
 	}
 	defer unix.Close(socket)
 	var entry bpfEntry
-	if err := s.tracer.maps.Entries.Lookup(int32(socket), &entry); err != nil {
-		s.t.Fatal(err)
+	if err := s.tracer.maps.Entries.Lookup(int32(socket), &entry); err == nil {
+		entry.SinceNs /= 2
+		if err := s.tracer.maps.Entries.Update(int32(socket), &entry, ebpf.UpdateExist); err != nil {
+			s.t.Fatal(err)
+		}
+		return
 	}
-	entry.SinceNs /= 2
-	if err := s.tracer.maps.Entries.Update(int32(socket), &entry, ebpf.UpdateExist); err != nil {
+	var cell bpfCell
+	number := uint32(c.Cookie()) % s.tracer.maps.Cells.MaxEntries()
+	if err := s.tracer.maps.Cells.Lookup(number, &cell); err != nil || cell.Cookie != c.Cookie() {
+		s.t.Fatalf("neither storage nor cell: %+v, %v", cell, err)
+	}
+	cell.Entry.SinceNs /= 2
+	if err := s.tracer.maps.Cells.Update(number, &cell, ebpf.UpdateExist); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -21,6 +21,7 @@ func TestLayoutAgreesWithC(t *testing.T) {
 		"slot":           reflect.TypeFor[bpfSlot](),
 		"ring":           reflect.TypeFor[bpfRing](),
 		"counters":       reflect.TypeFor[bpfCounters](),
+		"cell":           reflect.TypeFor[bpfCell](),
 		"durations":      reflect.TypeFor[bpfDurations](),
 		"stack":          reflect.TypeFor[bpfStack](),
 		"new_program":    reflect.TypeFor[bpfNewProgram](),

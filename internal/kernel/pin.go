@@ -82,7 +82,8 @@ func newSession() uint16 { return 1 + uint16(rand.N(1<<16-1)) }
 // pinnedState is what a tracer, past or present, has left.
 type pinnedState struct {
 	entries *ebpf.Map
-	live    bool // it is at work
+	cells   *ebpf.Map // nil: it has none
+	live    bool      // it is at work
 }
 
 // readPin returns nil when there is nothing, or nothing that this process may read.

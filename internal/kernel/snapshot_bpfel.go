@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type snapshotCell struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Entry  snapshotEntry
+}
+
 type snapshotEntry struct {
 	_           structs.HostLayout
 	SinceNs     uint64
@@ -146,6 +152,7 @@ type snapshotSocketRow struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	snapshotMapCells             = "cells"
 	snapshotMapEntries           = "entries"
 	snapshotProgCountSockets     = "count_sockets"
 	snapshotProgListHeld         = "list_held"
@@ -169,6 +176,7 @@ const (
 	snapshotVarTallyFull         = "tally_full"
 	snapshotVarTraced            = "traced"
 	snapshotVarWanted            = "wanted"
+	snapshotVarWithCells         = "with_cells"
 )
 
 // loadSnapshot returns the embedded CollectionSpec for snapshot.
@@ -224,6 +232,7 @@ type snapshotProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type snapshotMapSpecs struct {
+	Cells   *ebpf.MapSpec `ebpf:"cells"`
 	Entries *ebpf.MapSpec `ebpf:"entries"`
 }
 
@@ -248,6 +257,7 @@ type snapshotVariableSpecs struct {
 	TallyFull         *ebpf.VariableSpec `ebpf:"tally_full"`
 	Traced            *ebpf.VariableSpec `ebpf:"traced"`
 	Wanted            *ebpf.VariableSpec `ebpf:"wanted"`
+	WithCells         *ebpf.VariableSpec `ebpf:"with_cells"`
 }
 
 // snapshotObjects contains all objects after they have been loaded into the kernel.
@@ -270,11 +280,13 @@ func (o *snapshotObjects) Close() error {
 //
 // It can be passed to loadSnapshotObjects or ebpf.CollectionSpec.LoadAndAssign.
 type snapshotMaps struct {
+	Cells   *ebpf.Map `ebpf:"cells"`
 	Entries *ebpf.Map `ebpf:"entries"`
 }
 
 func (m *snapshotMaps) Close() error {
 	return _SnapshotClose(
+		m.Cells,
 		m.Entries,
 	)
 }
@@ -300,6 +312,7 @@ type snapshotVariables struct {
 	TallyFull         *ebpf.Variable `ebpf:"tally_full"`
 	Traced            *ebpf.Variable `ebpf:"traced"`
 	Wanted            *ebpf.Variable `ebpf:"wanted"`
+	WithCells         *ebpf.Variable `ebpf:"with_cells"`
 }
 
 // snapshotPrograms contains all programs after they have been loaded into the kernel.

@@ -134,6 +134,8 @@ func (s *stage) end() Stats {
 	if stats.Missed != 0 {
 		s.t.Logf("%d transitions missed on this host", stats.Missed)
 	}
+	// What processes leave is told of all namespaces, and other tests end processes, too.
+	s.events = slices.DeleteFunc(s.events, func(e tcp.Event) bool { return e.NetNS != s.ns.Inode() })
 	return stats
 }
 

@@ -76,6 +76,7 @@ type requiredMaps struct {
 	Rings         *ebpf.Map `ebpf:"rings"`
 	Doorbell      *ebpf.Map `ebpf:"doorbell"`
 	Entries       *ebpf.Map `ebpf:"entries"`
+	Cells         *ebpf.Map `ebpf:"cells"`
 	Counts        *ebpf.Map `ebpf:"counts"`
 	Stays         *ebpf.Map `ebpf:"stays"`
 	Subflows      *ebpf.Map `ebpf:"subflows"`
@@ -146,6 +147,9 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 		spec.Maps[bpfMapStacks].MaxEntries = 1
 		spec.Maps[bpfMapFreshStacks].MaxEntries = uint32(unix.Getpagesize())
 	}
+	if !hasCells(&o) {
+		spec.Maps[bpfMapCells].MaxEntries = 1
+	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
 		return err
 	}
@@ -162,9 +166,13 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	return fillTargets(t.maps, &o.Filter)
 }
 
+// hasCells says whether entries may be in cells: see bpf/cell.h.
+func hasCells(o *Options) bool { return o.Pin == "" && hasSettledChildren(Release()) }
+
 // choose sets what every program has to know.
 func choose(v *bpfVariableSpecs, o *Options) error {
-	return errors.Join(v.Preemptible.Set(isPreemptible(Release())), v.WithStacks.Set(o.Stacks), v.WithStays.Set(o.Durations), v.Family.Set(o.Family))
+	return errors.Join(v.Preemptible.Set(isPreemptible(Release())), v.WithStacks.Set(o.Stacks), v.WithStays.Set(o.Durations),
+		v.WithCells.Set(hasCells(o)), v.Family.Set(o.Family))
 }
 
 // takePinned is take with what a tracer before us has left, where entries are kept.
@@ -308,7 +316,7 @@ func (t *Tracer) Close() error {
 		errs = append(errs, p.Close())
 	}
 	if t.maps != nil {
-		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Counts, t.maps.Stays, t.maps.Subflows,
+		errs = append(errs, closeAll(t.maps.Rings, t.maps.Doorbell, t.maps.Entries, t.maps.Cells, t.maps.Counts, t.maps.Stays, t.maps.Subflows,
 			t.maps.Stacks, t.maps.Drafts, t.maps.FreshStacks, t.maps.TargetPids, t.maps.TargetNetns, t.maps.TargetCgroups))
 	}
 	if t.pin != nil { // last, so that nobody else writes before our programs have ended

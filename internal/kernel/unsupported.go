@@ -91,6 +91,12 @@ func isPreemptible(release string) bool {
 	return ok && !version.before(preemptible)
 }
 
+// hasSettledChildren says whether a child has its cookie at its first transition in that release.
+func hasSettledChildren(release string) bool {
+	version, ok := parseRelease(release)
+	return ok && !version.before(settledChildren)
+}
+
 // release is the version of a kernel.
 type release struct{ major, minor int }
 
@@ -99,6 +105,8 @@ var (
 	oldest = release{5, 12}
 	// preemptible is the first that guards tracepoints by SRCU and not by disabling preemption.
 	preemptible = release{7, 0}
+	// settledChildren is the first in which a child has its cookie when it comes to SYN_RECV (a3a128f611a9).
+	settledChildren = release{6, 15}
 )
 
 func (r release) before(other release) bool {

@@ -73,10 +73,12 @@ func (w *walks) attach() error {
 // lend gives the programs what a tracer knows: the one of the options, or whoever keeps its state in bpffs.
 func lend(o *SnapshotOptions, spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (release func() error, err error) {
 	release = func() error { return nil }
+	cells := spec.Maps[snapshotMapCells]
+	cells.MaxEntries = 1 // unless there are some
 	state := &pinnedState{live: true}
 	switch {
 	case o.Tracer != nil:
-		state.entries = o.Tracer.maps.Entries
+		state.entries, state.cells = o.Tracer.maps.Entries, o.Tracer.maps.Cells
 	case o.Pin != "":
 		if state, err = readPin(o.Pin, spec); err != nil || state == nil {
 			return release, err
@@ -86,6 +88,12 @@ func lend(o *SnapshotOptions, spec *ebpf.CollectionSpec, options *ebpf.Collectio
 		return release, nil
 	}
 	options.MapReplacements = map[string]*ebpf.Map{snapshotMapEntries: state.entries}
+	if state.cells != nil && state.cells.MaxEntries() > 1 {
+		options.MapReplacements[snapshotMapCells], cells.MaxEntries = state.cells, state.cells.MaxEntries()
+		if err := spec.Variables[snapshotVarWithCells].Set(true); err != nil {
+			return release, err
+		}
+	}
 	return release, errors.Join(spec.Variables[snapshotVarTraced].Set(true), spec.Variables[snapshotVarLive].Set(state.live))
 }
 
