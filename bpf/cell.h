@@ -39,18 +39,20 @@ static __always_inline struct cell *cell_of(__u64 cookie)
 	return bpf_map_lookup_elem(&cells, &number);
 }
 
+static __always_inline struct entry *find_in_cell(const struct sock *sk)
+{
+	__u64 cookie = with_cells ? sk->__sk_common.skc_cookie.counter : 0;
+	struct cell *cell = cookie ? cell_of(cookie) : NULL;
+
+	return cell && cell->cookie == cookie ? &cell->entry : NULL;
+}
+
 /* The entry of a socket, or NULL. */
 static __always_inline struct entry *find_entry(const struct sock *sk)
 {
-	__u64 cookie = with_cells ? sk->__sk_common.skc_cookie.counter : 0;
+	struct entry *entry = find_in_cell(sk);
 
-	if (cookie) {
-		struct cell *cell = cell_of(cookie);
-
-		if (cell && cell->cookie == cookie)
-			return &cell->entry;
-	}
-	return bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	return entry ? entry : bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
 }
 
 /* The cell of a socket that has no entry, if it is free. */
@@ -100,19 +102,75 @@ static __always_inline const struct entry *entry_of_listener(const struct tcp_so
 	return &cell->entry;
 }
 
-/* The entry of a child at its birth: a copy of its listener's, which the kernel made if that has storage. */
-static __always_inline struct entry *bear_entry(const struct sock *sk, const struct tcp_sock *tp)
+/*
+ * Who works on an entry at length does so in a cell, with a copy of what is in storage: the verifier then walks through that
+ * work once and not twice. There is a cell for it behind the others for each CPU and each program, as programs may interrupt
+ * one another. What a walk writes to the storage meanwhile, which is without a lock, is lost.
+ */
+enum desk {
+	DESK_SET_STATE,
+	DESK_SECOND_LOOK,
+	DESK_DESTROY,
+	DESKS,
+};
+
+#define COPIED (~0ULL) /* for a cookie: a copy from storage */
+
+static __always_inline struct entry *borrow(struct entry *entry, enum desk desk)
 {
-	struct entry *entry = find_entry(sk);
+	__u32 number = CELLS + bpf_get_smp_processor_id() * DESKS + desk;
+	struct cell *cell;
 
-	if (entry || !with_cells)
-		return entry ? entry : make_storage(sk);
+	if (!entry || !with_cells)
+		return entry;
+	cell = bpf_map_lookup_elem(&cells, &number);
+	if (!cell)
+		return NULL;
+	cell->cookie = COPIED;
+	cell->entry = *entry;
+	return &cell->entry;
+}
 
-	const struct entry *listener = entry_of_listener(tp);
+static __always_inline void give_back(const struct sock *sk, const struct entry *entry)
+{
+	const struct cell *cell = container_of(entry, struct cell, entry);
+	struct entry *stored;
 
+	if (!with_cells || cell->cookie != COPIED)
+		return;
+	stored = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	if (stored)
+		*stored = cell->entry;
+}
+
+/* The entry of a socket to work on at length, made if there is none. To be given back. */
+static __always_inline struct entry *borrow_entry(const struct sock *sk, enum desk desk)
+{
+	struct entry *entry = find_in_cell(sk);
+
+	if (entry)
+		return entry;
+	entry = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	if (entry)
+		return borrow(entry, desk);
+	if (with_cells)
+		entry = take_cell(sk);
+	return entry ? entry : borrow(make_storage(sk), desk);
+}
+
+/* The same at a child's birth: a copy of its listener's, which the kernel made if that has storage. */
+static __always_inline struct entry *bear_entry(const struct sock *sk, const struct tcp_sock *tp, enum desk desk)
+{
+	struct entry *stored = bpf_sk_storage_get(&entries, (void *)sk, NULL, 0);
+	const struct entry *listener;
+	struct entry *entry;
+
+	if (stored || !with_cells)
+		return borrow(stored ? stored : make_storage(sk), desk);
+	listener = entry_of_listener(tp);
 	entry = take_cell(sk);
 	if (!entry)
-		entry = make_storage(sk);
+		entry = borrow(make_storage(sk), desk);
 	if (entry && listener)
 		*entry = *listener;
 	return entry;

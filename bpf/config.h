@@ -18,6 +18,7 @@ volatile const bool filter_pid;
 volatile const bool filter_netns;
 volatile const bool filter_cgroup;
 volatile const bool filter_states;
+volatile const bool filter_zombies; /* of CLOSE only who is held there: see is_zombies() */
 volatile const bool filter_lport;
 volatile const bool filter_rport;
 volatile const bool filter_version;

@@ -120,7 +120,7 @@ static __always_inline void emit(struct counters *counters, const struct sock *s
 				 const struct entry *entry, const struct transition *transition)
 {
 	add_one(&counters->seen);
-	if (silent || !is_wanted(sk, entry, transition->old, transition->new,
+	if (silent || !is_wanted(sk, tp, entry, transition->old, transition->new,
 				 bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport), bpf_ntohs(sk->__sk_common.skc_dport))) {
 		add_one(&counters->filtered);
 		return;

@@ -60,11 +60,24 @@ static __always_inline bool has_target_state(__u8 old, __u8 new)
 	return (target_old >> old & 1) && (target_new >> new & 1) && ((target_state >> old | target_state >> new) & 1);
 }
 
-static __always_inline bool is_wanted(const struct sock *sk, const struct entry *entry, __u8 old, __u8 new, __u16 lport,
-				      __u16 rport)
+/*
+ * Whether a transition into or out of CLOSE may be a zombie's. What is closed is dead by then (sock_orphan() in __tcp_close()),
+ * and what nobody accepted has no struct socket. What leaves CLOSE was no zombie without a connection before.
+ */
+static __always_inline bool is_zombies(const struct sock *sk, const struct tcp_sock *tp, __u8 old)
 {
-	if (filter_states && !has_target_state(old, new))
-		return false;
+	if (old == TCP_CLOSE)
+		return tp->rcv_nxt;
+	return sk->sk_socket && !(sk->__sk_common.skc_flags & 1 << SOCK_DEAD);
+}
+
+static __always_inline bool is_wanted(const struct sock *sk, const struct tcp_sock *tp, const struct entry *entry,
+				      __u8 old, __u8 new, __u16 lport, __u16 rport)
+{
+	if (filter_states && !has_target_state(old, new)) {
+		if (!filter_zombies || (old != TCP_CLOSE && new != TCP_CLOSE) || !is_zombies(sk, tp, old))
+			return false;
+	}
 	if (filter_lport && !has_port(target_lports, lport))
 		return false;
 	if (filter_rport && !has_port(target_rports, rport))

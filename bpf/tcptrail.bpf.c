@@ -120,7 +120,7 @@ static __always_inline void advance(struct entry *entry, const struct sock *sk, 
 	}
 }
 
-static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new, enum desk desk)
 {
 	const struct tcp_sock *tp = bpf_skc_to_tcp_sock((void *)sk); /* NULL unless all 16 bits say TCP */
 	struct counters *counters = my_counters();
@@ -129,7 +129,7 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 		return 0;
 
 	bool is_birth = old == TCP_LISTEN && new == TCP_SYN_RECV;
-	struct entry *entry = is_birth ? bear_entry(sk, tp) : make_entry(sk);
+	struct entry *entry = is_birth ? bear_entry(sk, tp, desk) : borrow_entry(sk, desk);
 	const struct task_struct *task = bpf_get_current_task_btf();
 	struct transition transition = {
 		.time_ns = bpf_ktime_get_ns(),
@@ -164,15 +164,16 @@ static __always_inline int follow(const struct sock *sk, __u8 old, __u8 new)
 		hold(entry, &transition);
 	else
 		emit(counters, sk, tp, entry, &transition);
+	give_back(sk, entry);
 	return 0;
 }
 
-static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, __u8 new)
+static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, __u8 new, enum desk desk)
 {
 	if (!preemptible || !bpf_preempt_disable || !bpf_preempt_enable)
-		return follow(sk, old, new);
+		return follow(sk, old, new, desk);
 	bpf_preempt_disable(); /* from the time stamp to the commit */
-	follow(sk, old, new);
+	follow(sk, old, new, desk);
 	bpf_preempt_enable();
 	return 0;
 }
@@ -180,7 +181,7 @@ static __always_inline int follow_undisturbed(const struct sock *sk, __u8 old, _
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, const struct sock *sk, int old, int new)
 {
-	return follow_undisturbed(sk, old, new);
+	return follow_undisturbed(sk, old, new, DESK_SET_STATE);
 }
 
 /*
@@ -194,7 +195,7 @@ int BPF_PROG(second_look, const struct sock *sk, int old, int new)
 
 	if (entry && entry->state == new)
 		return 0;
-	return follow_undisturbed(sk, old, new);
+	return follow_undisturbed(sk, old, new, DESK_SECOND_LOOK);
 }
 
 static __always_inline void close_books(struct counters *counters, struct sock *sk, struct entry *entry)
@@ -218,9 +219,11 @@ static __always_inline void close_books(struct counters *counters, struct sock *
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(tcp_destroy_sock, struct sock *sk)
 {
-	struct entry *entry = find_entry(sk);
+	struct entry *entry = find_in_cell(sk);
 	struct counters *counters = my_counters();
 
+	if (!entry)
+		entry = borrow(bpf_sk_storage_get(&entries, sk, NULL, 0), DESK_DESTROY);
 	if (!entry || !counters)
 		return 0;
 	take_over(entry, sk, TCP_CLOSE);

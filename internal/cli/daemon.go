@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/api"
-	"github.com/tcptrail/tcptrail/internal/filter"
 	"github.com/tcptrail/tcptrail/internal/kernel"
 	"github.com/tcptrail/tcptrail/internal/metrics"
 	"github.com/tcptrail/tcptrail/internal/output"
@@ -116,7 +115,7 @@ func (d *daemon) open() (err error) {
 func (d *daemon) tracing() kernel.Options {
 	p := d.plan
 	o := kernel.Options{
-		Filter: filter.Filter{States: p.limits.Events()}, Gauges: isWholeHost(p.selection), Stacks: p.stacks, Durations: true,
+		Filter: watched(&p.limits), Gauges: isWholeHost(p.selection), Stacks: p.stacks, Durations: true,
 	}
 	if d.recording != nil {
 		o.Filter = p.selection.place()

@@ -230,7 +230,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 	if err := keep(env, listPrivileges); err != nil {
 		return err
 	}
-	source, err := env.Open(kernel.Options{Filter: filter.Filter{States: p.limits.Events()}, Stacks: p.stacks})
+	source, err := env.Open(kernel.Options{Filter: watched(&p.limits), Stacks: p.stacks})
 	if err != nil {
 		return err
 	}
@@ -259,6 +259,12 @@ func runLeaks(env *Env, p *leaksPlan) error {
 		fmt.Fprintf(env.Stderr, "tcptrail: %v\n", &huntAccount{stats, t.told, time.Since(started)})
 	}
 	return errors.Join(err, t.alerts.close(), h.sites.close(), h.snapshots.Close(), source.Close())
+}
+
+// watched returns which transitions a hunt is about: of all that come to CLOSE only those that stay held matter.
+func watched(l *leak.Limits) filter.Filter {
+	states := l.Events()
+	return filter.Filter{States: states &^ tcp.SetOf(tcp.Close), Zombies: states.Has(tcp.Close)}
 }
 
 // readAll reads until the source is stopped.

@@ -26,6 +26,7 @@ type Filter struct {
 	NetNS       []uint32     // inode numbers of network namespaces
 	Cgroups     []uint64     // cgroup v2 ids, each with everything under it; decided in the kernel only, see Match
 	States      tcp.StateSet // either side of the transition; 0: any
+	Zombies     bool         // and, beside States, into and out of CLOSE what may be held there; the kernel alone can tell
 	Old         tcp.StateSet // 0: any
 	New         tcp.StateSet // 0: any
 }
@@ -70,5 +71,6 @@ func (f *Filter) matchPushed(e *tcp.Event) bool {
 func (f *Filter) matchStates(e *tcp.Event) bool {
 	return (f.Old == 0 || f.Old.Has(e.Old)) &&
 		(f.New == 0 || f.New.Has(e.New)) &&
-		(f.States == 0 || f.States.Has(e.Old) || f.States.Has(e.New))
+		(f.States == 0 && !f.Zombies || f.States.Has(e.Old) || f.States.Has(e.New) ||
+			f.Zombies && (e.Old == tcp.Close || e.New == tcp.Close))
 }

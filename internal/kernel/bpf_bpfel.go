@@ -221,6 +221,7 @@ const (
 	bpfVarFilterRport         = "filter_rport"
 	bpfVarFilterStates        = "filter_states"
 	bpfVarFilterVersion       = "filter_version"
+	bpfVarFilterZombies       = "filter_zombies"
 	bpfVarNewProgramForGo     = "new_program_for_go"
 	bpfVarOrderedStores       = "ordered_stores"
 	bpfVarOverdueNs           = "overdue_ns"
@@ -336,6 +337,7 @@ type bpfVariableSpecs struct {
 	FilterRport      *ebpf.VariableSpec `ebpf:"filter_rport"`
 	FilterStates     *ebpf.VariableSpec `ebpf:"filter_states"`
 	FilterVersion    *ebpf.VariableSpec `ebpf:"filter_version"`
+	FilterZombies    *ebpf.VariableSpec `ebpf:"filter_zombies"`
 	NewProgramForGo  *ebpf.VariableSpec `ebpf:"new_program_for_go"`
 	OrderedStores    *ebpf.VariableSpec `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.VariableSpec `ebpf:"overdue_ns"`
@@ -427,6 +429,7 @@ type bpfVariables struct {
 	FilterRport      *ebpf.Variable `ebpf:"filter_rport"`
 	FilterStates     *ebpf.Variable `ebpf:"filter_states"`
 	FilterVersion    *ebpf.Variable `ebpf:"filter_version"`
+	FilterZombies    *ebpf.Variable `ebpf:"filter_zombies"`
 	NewProgramForGo  *ebpf.Variable `ebpf:"new_program_for_go"`
 	OrderedStores    *ebpf.Variable `ebpf:"ordered_stores"`
 	OverdueNs        *ebpf.Variable `ebpf:"overdue_ns"`

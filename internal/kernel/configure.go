@@ -21,8 +21,9 @@ func configure(v *bpfVariableSpecs, f *filter.Filter) error {
 		{v.FilterPid, len(f.PIDs) > 0},
 		{v.FilterNetns, len(f.NetNS) > 0},
 		{v.FilterCgroup, len(f.Cgroups) > 0},
-		{v.FilterStates, f.States != 0 || f.Old != 0 || f.New != 0},
-		{v.TargetState, orAny(f.States)},
+		{v.FilterZombies, f.Zombies},
+		{v.FilterStates, f.Zombies || f.States != 0 || f.Old != 0 || f.New != 0},
+		{v.TargetState, targetStates(f)},
 		{v.TargetOld, orAny(f.Old)},
 		{v.TargetNew, orAny(f.New)},
 		{v.FilterLport, f.LocalPorts != nil},
@@ -49,6 +50,14 @@ func setPorts(v *ebpf.VariableSpec, p *filter.Ports) error {
 		return fmt.Errorf("set ports: %w", err)
 	}
 	return nil
+}
+
+// targetStates returns the states on either side of a transition, which with zombies may be none.
+func targetStates(f *filter.Filter) uint16 {
+	if f.Zombies {
+		return uint16(f.States)
+	}
+	return orAny(f.States)
 }
 
 // orAny returns the bits of set, or all bits for the empty set, which selects everything.

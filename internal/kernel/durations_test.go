@@ -60,7 +60,7 @@ func backdate(s *stage, c *nettest.Conn) {
 		return
 	}
 	var cell bpfCell
-	number := uint32(c.Cookie()) % s.tracer.maps.Cells.MaxEntries()
+	number := uint32(c.Cookie()) % cells
 	if err := s.tracer.maps.Cells.Lookup(number, &cell); err != nil || cell.Cookie != c.Cookie() {
 		s.t.Fatalf("neither storage nor cell: %+v, %v", cell, err)
 	}

@@ -147,8 +147,13 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 		spec.Maps[bpfMapStacks].MaxEntries = 1
 		spec.Maps[bpfMapFreshStacks].MaxEntries = uint32(unix.Getpagesize())
 	}
-	if !hasCells(&o) {
-		spec.Maps[bpfMapCells].MaxEntries = 1
+	spec.Maps[bpfMapCells].MaxEntries = 1
+	if hasCells(&o) {
+		cpus, err := ebpf.PossibleCPU()
+		if err != nil {
+			return err
+		}
+		spec.Maps[bpfMapCells].MaxEntries = cells + desks*uint32(cpus)
 	}
 	if err := shape(spec, &variables, o.RingBytes, runtime.GOARCH == "amd64"); err != nil {
 		return err
@@ -165,6 +170,12 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, o Options, cache *btf.Cache) er
 	}
 	return fillTargets(t.maps, &o.Filter)
 }
+
+// cells is CELLS of bpf/cell.h, desks its DESKS.
+const (
+	cells = 1 << 16
+	desks = 3
+)
 
 // hasCells says whether entries may be in cells: see bpf/cell.h.
 func hasCells(o *Options) bool { return o.Pin == "" && hasSettledChildren(Release()) }

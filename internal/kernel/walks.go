@@ -73,8 +73,8 @@ func (w *walks) attach() error {
 // lend gives the programs what a tracer knows: the one of the options, or whoever keeps its state in bpffs.
 func lend(o *SnapshotOptions, spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) (release func() error, err error) {
 	release = func() error { return nil }
-	cells := spec.Maps[snapshotMapCells]
-	cells.MaxEntries = 1 // unless there are some
+	table := spec.Maps[snapshotMapCells]
+	table.MaxEntries = 1 // unless there are some
 	state := &pinnedState{live: true}
 	switch {
 	case o.Tracer != nil:
@@ -89,7 +89,7 @@ func lend(o *SnapshotOptions, spec *ebpf.CollectionSpec, options *ebpf.Collectio
 	}
 	options.MapReplacements = map[string]*ebpf.Map{snapshotMapEntries: state.entries}
 	if state.cells != nil && state.cells.MaxEntries() > 1 {
-		options.MapReplacements[snapshotMapCells], cells.MaxEntries = state.cells, state.cells.MaxEntries()
+		options.MapReplacements[snapshotMapCells], table.MaxEntries = state.cells, state.cells.MaxEntries()
 		if err := spec.Variables[snapshotVarWithCells].Set(true); err != nil {
 			return release, err
 		}
