@@ -41,10 +41,12 @@ func (s *stage) takeCells() {
 func (s *stage) converseOnce(l *nettest.Conn, client *nettest.Actor) (c, a *nettest.Conn) {
 	s.t.Helper()
 	c, a = client.Dial(l.Local()), l.Accept()
-	c.Close()
+	c.Shutdown()
 	a.WaitState(nettest.CloseWait)
+	c.WaitState(nettest.FinWait2)
 	a.Close()
 	s.wait(a, nettest.Gone)
+	c.Close()
 	return c, a
 }
 
