@@ -31,6 +31,10 @@ func confined(t *testing.T, how string) (*exec.Cmd, []string) {
 //	errno N       bpf() fails with that
 //	drop N        no capability N, not even for root
 //	empty PATH    an empty directory lies over that one
+//	files N       no more descriptors than that
+//	proc OPTIONS  /proc is mounted anew, with these
+//	mount proc    likewise, for others in this mount namespace, too
+//	foreign /proc /proc is that of another PID namespace
 func confine(how string, argv []string) error {
 	runtime.LockOSThread()
 	verb, value, _ := strings.Cut(how, " ")
@@ -41,7 +45,16 @@ func confine(how string, argv []string) error {
 	case "drop":
 		err = prctl(syscall.PR_CAPBSET_DROP, number(value), 0)
 	case "empty":
-		err = coverDir(value)
+		err = coverDir(value, "tmpfs", "")
+	case "files":
+		limit := uint64(number(value))
+		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit, Max: limit})
+	case "proc":
+		err = coverDir("/proc", "proc", value)
+	case "foreign":
+		err = coverByOther(argv[0])
+	case "mount": // into the mount namespace as it is
+		err = syscall.Mount("none", "/"+value, value, 0, "")
 	default:
 		err = fmt.Errorf("unknown: %q", how)
 	}
@@ -89,13 +102,18 @@ func refuseBPF(errno uintptr) error {
 	return err
 }
 
-// coverDir mounts an empty file system over a directory, for this process alone.
-func coverDir(path string) error {
+// leaveMounts gives the calling thread a mount namespace of its own, of which others see nothing.
+func leaveMounts() error {
 	if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		return os.NewSyscallError("mount /", err)
+	return os.NewSyscallError("mount /", syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))
+}
+
+// coverDir mounts a new file system over a directory, for this process alone.
+func coverDir(path, kind, options string) error {
+	if err := leaveMounts(); err != nil {
+		return err
 	}
-	return os.NewSyscallError("mount "+path, syscall.Mount("none", path, "tmpfs", 0, ""))
+	return os.NewSyscallError("mount "+path, syscall.Mount("none", path, kind, 0, options))
 }

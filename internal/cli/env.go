@@ -54,6 +54,7 @@ type Env struct {
 	Version string
 
 	args      []string  // of the command line
+	said      *said     // help and the like
 	hangup    func()    // what SIGHUP asks for; nil: to end
 	recording *playback // stands for the host; nil: the host itself
 

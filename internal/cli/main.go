@@ -20,12 +20,12 @@ func Main(env *Env, args []string) int {
 	own := *env
 	own.Stderr = &impatient{w: env.Stderr, limit: env.drainLimit()}
 	own.args = joinTime(args)
-	root, said := newRoot(&own), &said{w: env.Stdout}
-	root.SetOut(said)
+	own.said = &said{w: env.Stdout}
+	root := newRoot(&own)
 	root.SetArgs(own.args)
 	err := root.Execute()
 	if err == nil {
-		err = wrote(said.err)
+		err = wrote(own.said.err)
 	}
 	if err == nil {
 		return ExitDone

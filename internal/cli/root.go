@@ -27,7 +27,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SuggestionsMinimumDistance = suggestionDistance
-	root.SetOut(env.Stdout)
+	root.SetOut(env.said)
 	root.SetErr(env.Stderr)
 	root.SetVersionTemplate("tcptrail {{.Version}}\n")
 	root.SetFlagErrorFunc(explainFlag)

@@ -35,7 +35,7 @@ type FS struct {
 
 // ErrNoProc says that /proc has nothing about the process that asks: it is not mounted, or is that of another PID
 // namespace.
-var ErrNoProc = errors.New("/proc is not mounted, or is another PID namespace's: mount -t proc proc /proc")
+var ErrNoProc = errors.New("/proc is not mounted, or is another PID namespace's: mount -t proc none /proc")
 
 var errElsewhere = errors.New("names are those of another host or time: give the number")
 

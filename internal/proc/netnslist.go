@@ -33,7 +33,7 @@ func (f FS) NetNSList() ([]NetNS, error) {
 			list = append(list, NetNS{Inode: inode, Path: path})
 		}
 	}
-	if refused && !f.mayTrace() {
+	if (refused || f.hidesOthers()) && !f.mayTrace() {
 		return nil, fmt.Errorf("list the network namespaces of other users' processes: %w", os.ErrPermission)
 	}
 	return list, nil

@@ -42,10 +42,16 @@ func (f FS) checkNetNS(inode uint32) error {
 		refused = refused || errors.Is(err, os.ErrPermission)
 	}
 	// Some processes show nothing even to those who may look, for a security module's sake: they prove nothing.
-	if refused && !f.mayTrace() {
+	if (refused || f.hidesOthers()) && !f.mayTrace() {
 		return nil
 	}
 	return errNoNetNS
+}
+
+// hidesOthers says whether /proc has only what is ours (proc(5), hidepid): the first process is always there.
+func (f FS) hidesOthers() bool {
+	_, err := os.Stat(f.path("1"))
+	return isGone(err) && f.isHidden("1")
 }
 
 // mayTrace says whether the calling thread has CAP_SYS_PTRACE.
