@@ -132,8 +132,11 @@ func (f *logFlags) plan(env *Env, args []string) (p *logPlan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.selection, err = f.resolve(env, args)
-	return p, err
+	if p.selection, err = f.resolve(env, args); err != nil {
+		return nil, err
+	}
+	p.directory.netns = p.selection.filter.NetNS
+	return p, nil
 }
 
 // withoutDirectory refuses what would have no effect.

@@ -22,6 +22,7 @@ type directoryOptions struct {
 	whole  bool            // one file for all processes
 	limits leak.Limits     // of the hunt
 	filter string          // as it was given; for the recording to say
+	netns  []uint32        // likewise, by inode; none: all
 }
 
 // directory is a directory of recordings that a command keeps beside what else it does. That command
@@ -72,7 +73,7 @@ func (d *directory) begin(h *hunt) (err error) {
 }
 
 func (d *directory) session() record.SessionInfo {
-	s := record.SessionInfo{Version: d.env.Version, Limits: d.options.limits.String(), Filter: d.options.filter, PID: os.Getpid()}
+	s := record.SessionInfo{Version: d.env.Version, Limits: d.options.limits.String(), Filter: d.options.filter, NetNS: d.options.netns, PID: os.Getpid()}
 	s.Host, _ = os.Hostname()
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		s.BootID = string(bytes.TrimSpace(id))

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/tcptrail/tcptrail/internal/leak"
 	"github.com/tcptrail/tcptrail/internal/record"
@@ -52,7 +53,7 @@ type leakReplay struct {
 
 // run tells of each report, and returns the last one.
 func (r *leakReplay) run(tell func(*report) error) (last report, err error) {
-	r.begin(r.from)
+	r.begin(nil)
 	for {
 		line, err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -67,7 +68,7 @@ func (r *leakReplay) run(tell func(*report) error) (last report, err error) {
 		switch line.Kind {
 		case record.Session:
 			r.sockets = record.NewSockets()
-			r.begin(line.Time)
+			r.begin(line.Session.NetNS)
 		case record.Transition:
 			r.watcher.Observe(&line.Event)
 		case record.Socket:
@@ -81,11 +82,13 @@ func (r *leakReplay) run(tell func(*report) error) (last report, err error) {
 	}
 }
 
-// begin begins a session, of which the watcher knows nothing yet.
-func (r *leakReplay) begin(int64) {
+// begin begins a session, of which the watcher knows nothing yet, and which was about some network namespaces; none: all.
+func (r *leakReplay) begin(netns []uint32) {
 	r.watcher = leak.NewWatcher(leak.WatchOptions{Limits: r.plan.limits})
 	r.reporter = leak.NewReporter(r.watcher, leak.ReportOptions{})
-	r.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool { return !r.plan.selection.selects(s) }, Until: leak.Never})
+	r.reporter.Mute(leak.Mute{Match: func(s *tcp.Socket) bool {
+		return len(netns) > 0 && !slices.Contains(netns, s.NetNS) || !r.plan.selection.selects(s)
+	}, Until: leak.Never})
 	for i := range r.plan.mutes {
 		r.reporter.Mute(r.plan.mutes[i].from(0))
 	}

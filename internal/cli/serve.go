@@ -184,6 +184,9 @@ func (f *serveFlags) plan(env *Env) (*servePlan, error) {
 		return nil, err
 	}
 	p.stacks = f.stacks
+	if p.directory != nil {
+		p.directory.netns = p.selection.filter.NetNS
+	}
 	return p, nil
 }
 

@@ -2,8 +2,11 @@ package nettest
 
 import (
 	"encoding/binary"
+	"errors"
+	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +20,34 @@ func (ns *NS) AddAddr(tb testing.TB, addr netip.Addr) {
 	if err := ns.Do(func() error { return order(unix.NETLINK_ROUTE, addrRequest(addr)) }); err != nil {
 		tb.Fatalf("add address %v: %v", addr, err)
 	}
+	ns.awaitAddr(tb, addr)
+}
+
+// awaitAddr waits until an address can be bound to and be reached: IPv6 makes its route in a work queue, later
+// (addrconf_dad_work() in net/ipv6/addrconf.c).
+func (ns *NS) awaitAddr(tb testing.TB, addr netip.Addr) {
+	tb.Helper()
+	for end := time.Now().Add(Timeout); ; time.Sleep(time.Millisecond) {
+		err := ns.Do(func() error { return reach(addr) })
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			tb.Fatalf("address %v does not come: %v", addr, err)
+		}
+	}
+}
+
+// reach knocks at a port where nobody listens. To be refused is to have been there.
+func reach(addr netip.Addr) error {
+	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, 9)))
+	if err == nil {
+		return c.Close()
+	}
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return nil
+	}
+	return err
 }
 
 // addrRequest asks for an address of lo alone, without the network around it, and without a look at whether others have it.

@@ -185,13 +185,13 @@ func TestMissingSocketsAreCounted(t *testing.T) {
 
 func TestSessionSurvives(t *testing.T) {
 	e := NewEncoder(begun)
-	want := SessionInfo{Version: "v1", Host: "h\n", BootID: "b", Limits: "CLOSE_WAIT=1m", Filter: "dport = 80", PID: 7}
+	want := SessionInfo{Version: "v1", Host: "h\n", BootID: "b", Limits: "CLOSE_WAIT=1m", Filter: "dport = 80", NetNS: []uint32{4}, PID: 7}
 	line, err := e.Session(nil, begun, &want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var r Record
-	if err := new(Decoder).Decode(line, &r); err != nil || r.Kind != Session || r.Session != want || r.Time != begun {
+	if err := new(Decoder).Decode(line, &r); err != nil || r.Kind != Session || !reflect.DeepEqual(r.Session, want) || r.Time != begun {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if err := new(Decoder).Decode(e.Loss(nil, begun, 9), &r); err != nil || r.Kind != Loss || r.Lost != 9 {

@@ -58,7 +58,10 @@ type SessionInfo struct {
 	BootID  string `json:"boot_id"`          // /proc/sys/kernel/random/boot_id: cookies and CLOCK_MONOTONIC are of this boot
 	Limits  string `json:"limits,omitempty"` // of leaks, as --limit takes them; "" when nobody looked
 	Filter  string `json:"filter,omitempty"` // what was recorded alone
-	PID     int    `json:"pid"`              // of the tracer
+	// NetNS has the network namespaces that were recorded alone, by their inodes; none: all were. Looks see others, too, for the
+	// other ends of connections.
+	NetNS []uint32 `json:"netns,omitempty"`
+	PID   int      `json:"pid"` // of the tracer
 }
 
 // Look is a snapshot without its sockets, and with what else a report was made of.
