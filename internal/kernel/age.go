@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"time"
 
 	"github.com/tcptrail/tcptrail/internal/tcp"
@@ -20,7 +21,7 @@ func ageOfMinisock(row *snapshotSocketRow, t ticks) tcp.Age {
 		}
 		return tcp.Age{Source: tcp.AgeKernel, AtLeast: sinceBirth, AtMost: tcp.Unknown}
 	}
-	a := tcp.Age{Source: tcp.AgeTimer, AtLeast: max(0, timeWaitLength-t.of(max(0, row.TimerLeft)+1)), AtMost: tcp.Unknown}
+	a := tcp.Age{Source: tcp.AgeTimer, AtLeast: max(0, timeWaitLength-t.of(min(max(0, row.TimerLeft), math.MaxInt64-1)+1)), AtMost: tcp.Unknown}
 	if known {
 		a.AtMost = sinceBirth
 	}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +26,13 @@ func ticksOfKernel() (ticks, error) {
 	return ticks{length: time.Duration(resolution.Nano())}, nil
 }
 
-// of returns the time that n jiffies take.
-func (t ticks) of(n int64) time.Duration { return time.Duration(n) * t.length }
+// of returns the time that n jiffies take, or the longest that there is.
+func (t ticks) of(n int64) time.Duration {
+	if n > math.MaxInt64/int64(t.length) {
+		return math.MaxInt64
+	}
+	return time.Duration(n) * t.length
+}
 
 // wrap is after how long 32 bits of jiffies begin anew.
 func (t ticks) wrap() time.Duration { return t.length << 32 }
