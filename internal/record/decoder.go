@@ -37,7 +37,10 @@ func (e *FieldError) Error() string { return "field " + e.Field + ": " + e.Err.E
 
 func (e *FieldError) Unwrap() error { return e.Err }
 
-var errValue = errors.New("unexpected value")
+var (
+	errValue   = errors.New("unexpected value")
+	errMissing = errors.New("is missing")
+)
 
 // Decode reads a line into r, which it may reuse. A line of a kind that it does not know is Other, and fields that it does
 // not know are passed over. It does not allocate for transitions whose names are plain.
@@ -60,8 +63,11 @@ func (d *Decoder) Decode(line []byte, r *Record) error {
 // finish completes a transition.
 func (d *Decoder) finish(r *Record) error {
 	e := &r.Event
-	if e.Old == 0 && e.New == 0 {
-		return &FieldError{"old", errValue}
+	switch {
+	case e.Old == 0:
+		return &FieldError{"old", errMissing}
+	case e.New == 0:
+		return &FieldError{"new", errMissing}
 	}
 	e.Time = r.Time
 	if e.Mono == 0 {
