@@ -31,6 +31,7 @@ type daemon struct {
 	kernel     string
 	isReady    sync.Once
 	delivered  atomic.Uint64 // events
+	unwatched  chan struct{} // closed when nobody looks any more
 
 	mu     sync.Mutex // guards the rest
 	plan   *servePlan
@@ -45,7 +46,7 @@ type daemon struct {
 func runServe(env *Env, p *servePlan) error {
 	own := *env
 	own.Stderr = logged{p.log}
-	d := &daemon{env: &own, log: p.log, supervisor: supervisor{p.log}, plan: p, kernel: kernel.Release()}
+	d := &daemon{env: &own, log: p.log, supervisor: supervisor{p.log}, plan: p, kernel: kernel.Release(), unwatched: make(chan struct{})}
 	own.hangup = d.reload
 	err := d.serve()
 	if err == nil || !isForMachines(p.log) {
@@ -205,32 +206,26 @@ func (d *daemon) run(ctx context.Context, server *api.Server, stop <-chan struct
 
 // read follows what may be stuck, or all transitions when they are recorded: then they are there for readers, too.
 func (d *daemon) read() error {
-	for lost := uint64(0); ; {
-		delivered := uint64(0)
-		err := d.source.Read(func(e *tcp.Event) {
-			delivered++
-			d.hunt.observe(e)
-			if d.recording != nil {
-				d.feed.hub.Publish(e)
-			}
-		})
-		d.delivered.Add(delivered)
+	var delivered, lost uint64
+	return readAll(d.source, func(e *tcp.Event) {
+		delivered++
+		d.hunt.observe(e)
+		if d.recording != nil {
+			d.feed.hub.Publish(e)
+		}
+	}, func() {
+		d.delivered.Store(delivered)
 		if d.recording != nil {
 			d.recording.flush()
 			lost = d.feed.flush(d.source, lost)
 		}
-		if errors.Is(err, kernel.ErrStopped) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
+	})
 }
 
 // watch looks at what is stuck, after a baseline if that is recorded.
 func (d *daemon) watch(over, stop <-chan struct{}) error {
+	defer close(d.unwatched)
 	if err := d.begin(); err != nil {
-		close(d.hunt.ended)
 		return err
 	}
 	if d.recording == nil {

@@ -37,7 +37,9 @@ func newFeed(env *Env, where filter.Filter, fed bool) *feed {
 	lines := output.NewLines()
 	encode := func(line []byte, e *tcp.Event) []byte { return lines.Append(line, e) }
 	f := &feed{env: env, where: where, fed: fed, hub: stream.NewHub(encode, 0), ended: make(chan struct{})}
-	go f.linger()
+	if !fed {
+		go f.linger()
+	}
 	return f
 }
 
@@ -76,16 +78,8 @@ func (f *feed) begin() error {
 }
 
 func (f *feed) read(source Source) error {
-	for lost := uint64(0); ; {
-		err := source.Read(f.hub.Publish)
-		lost = f.flush(source, lost)
-		if errors.Is(err, kernel.ErrStopped) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	lost := uint64(0)
+	return readAll(source, f.hub.Publish, func() { lost = f.flush(source, lost) })
 }
 
 // flush shows readers what was published, and how many events the source has lost since there were so many. It returns how

@@ -52,10 +52,9 @@ type hunt struct {
 	lead      time.Duration // what the last snapshot took: the next one begins so long before a deadline
 	until     int64         // the deadline for which a snapshot was begun early (CLOCK_MONOTONIC); 0: none
 	sites     *sites
-	seenAll   int64         // when a look last saw all sockets (CLOCK_MONOTONIC)
-	between   chan func()   // what is to be done between two looks, by who looks
-	ended     chan struct{} // closed when nobody looks any more
-	pulse     atomic.Int64  // when it was last seen at work: since began, ns
+	seenAll   int64        // when a look last saw all sockets (CLOCK_MONOTONIC)
+	between   chan func()  // what is to be done between two looks, by who looks
+	pulse     atomic.Int64 // when it was last seen at work: since began, ns
 	began     time.Time
 
 	mu       sync.Mutex // guards the watcher, which two goroutines use
@@ -65,7 +64,7 @@ type hunt struct {
 }
 
 func newHunt(env *Env, p *leaksPlan, source Source) (*hunt, error) {
-	h := &hunt{stderr: env.Stderr, facts: limitsOf{env.Proc}, between: make(chan func()), ended: make(chan struct{}), began: time.Now()}
+	h := &hunt{stderr: env.Stderr, facts: limitsOf{env.Proc}, between: make(chan func()), began: time.Now()}
 	var err error
 	if h.clock, err = clock.New(); err != nil {
 		return nil, err
@@ -244,7 +243,7 @@ func runLeaks(env *Env, p *leaksPlan) error {
 		return errors.Join(err, h.snapshots.Close(), source.Stop(), source.Close())
 	}
 	started, done := time.Now(), make(chan error, 1)
-	go func() { done <- readAll(source, h.observe) }()
+	go func() { done <- readAll(source, h.observe, nil) }()
 	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
 		if _, err := source.Adopt(); err != nil {
 			return errors.Join(err, t.finish())
@@ -267,12 +266,17 @@ func watched(l *leak.Limits) filter.Filter {
 	return filter.Filter{States: states &^ tcp.SetOf(tcp.Close), Zombies: states.Has(tcp.Close)}
 }
 
-// readAll reads until the source is stopped.
-func readAll(source Source, handle func(*tcp.Event)) error {
+// readAll reads until the source is stopped, and calls after, which may be nil, after each Read.
+func readAll(source Source, handle func(*tcp.Event), after func()) error {
 	for {
-		if err := source.Read(handle); errors.Is(err, kernel.ErrStopped) {
+		err := source.Read(handle)
+		if after != nil {
+			after()
+		}
+		if errors.Is(err, kernel.ErrStopped) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -292,7 +296,6 @@ type watching struct {
 
 // watch looks until stop is closed, and tells of what it finds until over is. The source has adopted what there was.
 func (h *hunt) watch(source Source, tell func(*report) error, over, stop <-chan struct{}) error {
-	defer close(h.ended)
 	w := &watching{
 		hunt: h, source: source, tell: tell, over: over, stop: stop,
 		follow: budget{share: huntShare}, due: budget{share: dueShare, burst: dueBurst},

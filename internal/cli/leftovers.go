@@ -142,7 +142,7 @@ func openRunWatch(env *Env, p *runPlan) (w *runWatch, err error) {
 // run starts the command, with the rights that we have, and only then gives up those that we do not need.
 func (w *runWatch) run(env *Env, p *runPlan) (exit int, err error) {
 	done := make(chan error, 1)
-	go func() { done <- readAll(w.source, w.left.observe) }()
+	go func() { done <- readAll(w.source, w.left.observe, nil) }()
 	running, err := env.Start(&p.command)
 	if err == nil {
 		exit, err = w.accompany(env, running)

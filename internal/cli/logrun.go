@@ -60,7 +60,7 @@ func runLog(env *Env, p *logPlan) error {
 	p.selection.note(env)
 	done, ended := make(chan error, 1), make(chan struct{})
 	go func() {
-		done <- l.read()
+		done <- readAll(l.source, l.handle, l.keeper.flush)
 		close(ended)
 	}()
 	stuck, err := untilStopped(env, p.duration, func(stop <-chan struct{}) error {
@@ -101,20 +101,6 @@ func (l *logging) open() (err error) {
 		return errors.Join(err, l.source.Stop(), l.keeper.end(&kernel.Stats{}), l.source.Close())
 	}
 	return nil
-}
-
-// read keeps what comes until the source is stopped.
-func (l *logging) read() error {
-	for {
-		err := l.source.Read(l.handle)
-		l.keeper.flush()
-		if errors.Is(err, kernel.ErrStopped) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 func (l *logging) handle(e *tcp.Event) {

@@ -46,7 +46,7 @@ func (d *daemon) reload() {
 	}
 	select {
 	case d.hunt.between <- func() { d.change(plan, changed) }:
-	case <-d.hunt.ended:
+	case <-d.unwatched:
 		_ = closeSinks(plan)
 	}
 }
