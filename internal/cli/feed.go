@@ -86,10 +86,10 @@ func (f *feed) read(source Source) error {
 // many there are.
 func (f *feed) flush(source Source, lost uint64) uint64 {
 	if stats, err := source.Stats(); err == nil && stats.Lost > lost {
-		f.hub.Lose(stats.Lost - lost)
 		if !f.fed { // or they are counted already
 			f.unseen.Add(stats.Lost - lost)
 		}
+		f.hub.Lose(stats.Lost - lost)
 		lost = stats.Lost
 	}
 	f.hub.Flush()
